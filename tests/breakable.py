@@ -1,4 +1,4 @@
-"""A Valkey that a test may break: it comes back with its data at the same address."""
+"""A Valkey that a test may break. It comes back with its data at the same address."""
 
 import os
 import signal
@@ -19,11 +19,11 @@ class Breakable:
         self.url = self._server.url
 
     def client(self) -> redis.Redis:
-        """A client of its own, to be closed by the caller."""
+        """Returns a new client. The caller closes it."""
         return redis.Redis.from_url(self.url)
 
     def hang(self) -> None:
-        """Connections stay open without an answer."""
+        """Keep connections open without an answer."""
         os.kill(self._server.pid, signal.SIGSTOP)
 
     def go_on(self) -> None:
@@ -31,16 +31,16 @@ class Breakable:
         os.kill(self._server.pid, signal.SIGCONT)
 
     def stop(self) -> None:
-        """Connections are refused."""
+        """Stop the server, so that it refuses connections."""
         self._server.stop()
 
     def kill(self) -> None:
-        """SIGKILL: what it had not written it does not write."""
+        """Kill the server with SIGKILL. Data that it has not written is lost."""
         os.kill(self._server.pid, signal.SIGKILL)
         self._server.stop()
 
     def start(self) -> None:
-        """Come back with the same data at the same address."""
+        """Start with the same data at the same address."""
         self._server = Embedded.start(self._directory, persistent=self._persistent)
         assert self._server.url == self.url
 
@@ -50,17 +50,17 @@ class Breakable:
             client.save()
 
     def go_back(self) -> None:
-        """SIGKILL, then start with the data of the snapshot."""
+        """Kill the server with SIGKILL, then start it with the data of the snapshot."""
         self.kill()
         self._persistent = False  # with an append-only file the server would not read the snapshot
         self.start()
 
     def fill_up(self) -> None:
-        """Writes are refused, reads work."""
+        """Fill the server, so that it refuses writes and still answers reads."""
         with self.client() as client:
             client.config_set("maxmemory", "1")
 
     def make_room(self) -> None:
-        """Writes are taken again."""
+        """Free memory, so that the server accepts writes."""
         with self.client() as client:
             client.config_set("maxmemory", "0")

@@ -1,4 +1,4 @@
-"""Those who talk to a running service over HTTP: Facebook, a shop, an operator."""
+"""Callers of a running service over HTTP: Facebook, a shop, an operator."""
 
 import time
 from collections import Counter
@@ -33,27 +33,28 @@ def mint(
     key: Secret = TOKEN_KEY,
     subject: str = "owner@shop",
 ) -> str:
-    """Makes a token like the service's own issuer. It is valid for longer than all tests take."""
+    """Returns a token as the service's own issuer makes it. It is valid for longer than all tests take."""
     return Tokens([key]).mint(ShopId(shop), scopes, ttl, subject, time.time())
 
 
 def text_part(mid: str, words: str = "សួស្តី", *, page: str = PAGE, customer: str = CUSTOMER, at: int = 0) -> Document:
-    """An element of `messaging`: a text; sent now unless `at` (Unix milliseconds) says otherwise."""
+    """Returns an element of `messaging` with a text. It was sent now, unless `at` (Unix milliseconds) names another
+    time."""
     content = {"mid": mid, "text": words}
     return from_customer(PageId(page), Psid(customer), at or int(time.time() * 1000), message=content)
 
 
 def texts(mids: Iterable[str], *, page: str = PAGE) -> Document:
-    """A delivery of texts for one Page."""
+    """Returns a delivery of texts for one Page."""
     parts = [text_part(MessageId(mid), page=page) for mid in mids]
     return delivery([entry(PageId(page), int(time.time() * 1000), "messaging", parts)])
 
 
 class Patient(httpx2.HTTPTransport):
-    """Sends a request again while Redis is too slow for the service, which may be the machine's fault."""
+    """Repeats a request while Redis is too slow for the service, because the machine may be the reason."""
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """The first answer that is not about a slow Redis, or the last one after `WITHIN` seconds."""
+        """Returns the first answer that is not about a slow Redis, or the last one after `WITHIN` seconds."""
         end = time.monotonic() + WITHIN
         while True:
             response = super().handle_request(request)
@@ -81,30 +82,30 @@ class _Caller:
 
 
 class Facebook(_Caller):
-    """Delivers, signed as the app's secret demands."""
+    """Sends deliveries that are signed with the app secret."""
 
     def deliver(self, body: Document | bytes, headers: Sequence[tuple[bytes, bytes]] | None = None) -> httpx2.Response:
-        """Sends one delivery. `headers` replace the right signature."""
+        """Send one delivery. `headers` replace the right signature."""
         raw = body if isinstance(body, bytes) else serialize(body)
         given = [(b"Content-Type", b"application/json"), *(signed(raw, APP_SECRET) if headers is None else headers)]
         return self.client.post("/webhook", content=raw, headers=given)
 
     def text(self, mid: str, words: str = "សួស្តី", *, page: str = PAGE, customer: str = CUSTOMER) -> httpx2.Response:
-        """A delivery of one text."""
+        """Deliver one text."""
         part = text_part(mid, words, page=page, customer=customer)
         return self.deliver(delivery([entry(PageId(page), int(time.time() * 1000), "messaging", [part])]))
 
     def part(self, part: Document, *, page: str = PAGE, container: Container = "messaging") -> httpx2.Response:
-        """A delivery of one element."""
+        """Deliver one element."""
         return self.deliver(delivery([entry(PageId(page), int(time.time() * 1000), container, [part])]))
 
     def edit(self, mid: str, words: str, number: int = 1) -> httpx2.Response:
-        """A delivery of one edit."""
+        """Deliver one edit."""
         content = {"mid": mid, "text": words, "num_edit": number}
         return self.part(from_customer(PAGE, CUSTOMER, int(time.time() * 1000), message_edit=content))
 
     def unsend(self, mid: str) -> httpx2.Response:
-        """A delivery of one unsend."""
+        """Deliver one unsend."""
         content = {"mid": mid, "is_deleted": True}
         return self.part(from_customer(PAGE, CUSTOMER, int(time.time() * 1000), message=content))
 
@@ -121,30 +122,30 @@ class Shop(_Caller):
         assert self.client.put(f"/pages/{page}", json={}).status_code == 200
 
     def get(self, path: str, **query: str | int) -> Any:
-        """The JSON of a call that must answer 200."""
+        """Returns the JSON of a call that must be answered 200."""
         answer = self.client.get(path, params=query)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def purge(self, path: str = "/messages") -> dict[str, Any]:
-        """The receipt."""
+        """Purge, and return the receipt."""
         answer = self.client.delete(path)
         assert answer.status_code == 200, answer.text
         receipt: dict[str, Any] = answer.json()
         return receipt
 
     def purge_completely(self, path: str = "/messages") -> dict[str, Any]:
-        """The receipt once everything is erased: a busy machine may answer the purge before that."""
+        """Purge, and return the receipt once everything is erased. A busy machine may answer the purge before that."""
         return self.completed(self.purge(path)["purge_id"])
 
     def completed(self, purge: str) -> dict[str, Any]:
-        """The receipt of a purge once everything is erased."""
+        """Returns the receipt of a purge once everything is erased."""
         wait_until_blocking(lambda: self.get(f"/purges/{purge}")["status"] == "complete")
         receipt: dict[str, Any] = self.get(f"/purges/{purge}")
         return receipt
 
     def walk(self, path: str = "/messages", **filters: str) -> list[dict[str, Any]]:
-        """Everything there is, page by page."""
+        """Returns all items, read page by page."""
         found: list[dict[str, Any]] = []
         cursor = ""
         while True:
@@ -155,7 +156,7 @@ class Shop(_Caller):
                 return found
 
     def walk_audit(self) -> list[dict[str, Any]]:
-        """The audit log, newest first."""
+        """Returns the audit log, newest first."""
         found: list[dict[str, Any]] = []
         cursor: str | None = ""
         while cursor is not None:
@@ -165,15 +166,16 @@ class Shop(_Caller):
         return found
 
     def ids(self, **filters: str) -> list[str]:
-        """The ids of all messages, newest first."""
+        """Returns the ids of all messages, newest first."""
         return [message["id"] for message in self.walk(**filters)]
 
 
 class Operator(_Caller):
-    """Looks at the operators' port."""
+    """Reads the operators' port."""
 
     def counts(self, name: str) -> "Counter[tuple[str, ...]]":
-        """A metric's numbers by their label values, in the labels' alphabetical order; the name without prefix.
+        """Returns a metric's numbers by their label values, in the alphabetical order of the labels. `name` has no
+        prefix.
 
         Subtract an earlier answer to see what has been counted since.
         """
@@ -187,5 +189,5 @@ class Operator(_Caller):
         return found
 
     def checks(self) -> dict[str, bool]:
-        """What /readyz says of each check."""
+        """Returns the result of each check of /readyz."""
         return {check["name"]: check["ok"] for check in self.client.get("/readyz").json()["checks"]}

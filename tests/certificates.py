@@ -15,7 +15,7 @@ from cache.server.address import Tls
 
 @dataclass(frozen=True)
 class Pki:
-    """An authority, and one certificate that serves for server and client."""
+    """An authority, and one certificate for both server and client."""
 
     ca: Path
     cert: Path
@@ -23,7 +23,7 @@ class Pki:
 
     @property
     def server_options(self) -> list[str]:
-        """What a server needs to speak TLS only with clients that have a certificate."""
+        """Returns the options of a server that accepts only TLS and only clients with a certificate."""
         return [
             *("--tls-ca-cert-file", str(self.ca), "--tls-cert-file", str(self.cert)),
             *("--tls-key-file", str(self.key), "--tls-auth-clients", "yes"),
@@ -31,12 +31,12 @@ class Pki:
 
     @property
     def tls(self) -> Tls:
-        """What the service is given."""
+        """Returns the service's own TLS settings."""
         return Tls(str(self.ca), str(self.cert), str(self.key))
 
 
 def make_pki(place: Path) -> Pki:
-    """A new authority and its certificate, valid for a day, for 127.0.0.1."""
+    """Returns a new authority and its certificate, valid for a day, for 127.0.0.1."""
     authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
 
     def signed(name: str, public: ec.EllipticCurvePublicKey, *, is_authority: bool) -> x509.Certificate:

@@ -1,4 +1,4 @@
-"""A collector of spans on a loopback socket: what OpenTelemetry's exporter sends is kept, decoded and raw."""
+"""A collector of spans on a loopback socket: it keeps what OpenTelemetry's exporter sends, decoded and raw."""
 
 import threading
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 @dataclass(frozen=True)
 class Span:
-    """One span; ids in hexadecimal digits."""
+    """One span. The ids are in hexadecimal digits."""
 
     name: str
     trace: str
@@ -24,13 +24,13 @@ class Span:
 
 @dataclass
 class Collector:
-    """Where spans go. `raw` is every body as it came."""
+    """Keeps the spans. `raw` has every body unchanged."""
 
     url: str = ""
     raw: list[bytes] = field(default_factory=list)
 
     def spans(self) -> list[Span]:
-        """All that came so far."""
+        """Returns all spans that have arrived."""
         found = []
         for body in list(self.raw):
             for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
@@ -60,11 +60,11 @@ def _told(attributes: Any) -> dict[str, Any]:
 
 @contextmanager
 def collecting() -> Iterator[Collector]:
-    """A collector that runs."""
+    """Yields a running collector."""
     collector = Collector()
 
     class Handler(BaseHTTPRequestHandler):
-        """Takes everything."""
+        """Accepts every request."""
 
         def do_POST(self) -> None:
             """Keep the body."""
@@ -74,7 +74,7 @@ def collecting() -> Iterator[Collector]:
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
-            """In silence."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)

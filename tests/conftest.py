@@ -1,4 +1,5 @@
-"""Servers, started on first use and shared; each test that asks for one gets it empty, and may leak no key."""
+"""Servers that are started at their first use and shared. Each test that asks for a server gets it empty, and must leak
+no key."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -21,47 +22,47 @@ STORES = ("valkey9", "redis82", "redis7", "cluster")
 
 @pytest.fixture(scope="session")
 def valkey9(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The Valkey that `page-inbox run` embeds."""
+    """Yields the Valkey that `page-inbox run` embeds."""
     with servers.running("valkey9", tmp_path_factory.mktemp("valkey9"), extra=servers.RESTING) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def redis82(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Redis 8.2."""
+    """Yields Redis 8.2."""
     with servers.running("redis82", tmp_path_factory.mktemp("redis82"), _or_skip(servers.redis82)) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def redis7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Redis 7.0."""
+    """Yields Redis 7.0."""
     with servers.running("redis7", tmp_path_factory.mktemp("redis7"), _or_skip(servers.redis7)) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Three Valkeys as a cluster."""
+    """Yields three Valkeys as a cluster."""
     with servers.running_cluster(tmp_path_factory.mktemp("cluster"), servers.valkey9()) as server:
         yield server
 
 
 @pytest.fixture
 def valkey(valkey9: Server) -> Iterator[Server]:
-    """Valkey 9, empty."""
+    """Yields an empty Valkey 9."""
     yield from _empty_and_then_leakless(valkey9)
 
 
 @pytest.fixture
 def valkey_url(valkey: Server) -> str:
-    """Valkey 9, empty, as REDIS_URL takes it."""
+    """Returns the address of an empty Valkey 9, in the form of REDIS_URL."""
     return valkey.url
 
 
 @pytest.fixture
 def flushed(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Server]]:
-    """One of the servers by its name, empty. It is checked for leaked keys afterwards."""
+    """Yields one of the servers by its name, empty. Searches it for leaked keys afterwards."""
     lent: list[Server] = []
 
     def lend(name: str) -> Server:
@@ -77,20 +78,21 @@ def flushed(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Server]]
 
 @pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """Each server in turn, empty."""
+    """Yields each server in turn, empty."""
     yield from _empty_and_then_leakless(request.getfixturevalue(request.param))
 
 
 @pytest.fixture
 def store_url(store: Server) -> str:
-    """Each server in turn, empty, as REDIS_URL takes it."""
+    """Returns the address of each server in turn, in the form of REDIS_URL. The server is empty."""
     return store.url
 
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> Callable[..., AbstractContextManager[Server]]:
-    """Starts a Valkey for this test only, to fill it, slow it down or kill it: `with own_server(extra=["--hz", "1"])`.
-    If `persistent` is true, the same `name` starts again with the same data. Leaked keys are not searched for here."""
+    """Returns a function that starts a Valkey for this test only: `with own_server(extra=["--hz", "1"])`. The test may
+    fill it, slow it down or kill it. If `persistent` is true, the same `name` starts again with the same data. No check
+    for leaked keys follows."""
 
     def start(
         name: str = "own", *, binary: Path | None = None, persistent: bool = False, extra: Sequence[str] = ()
@@ -102,8 +104,8 @@ def own_server(tmp_path: Path) -> Callable[..., AbstractContextManager[Server]]:
 
 @pytest.fixture
 def breakable() -> Iterator[Breakable]:
-    """A Valkey to stop, hang or fill up, for this test only. Its data is in a short path, because the path of a socket
-    is limited to about 100 characters."""
+    """Yields a Valkey to stop, hang or fill up, for this test only. Its data has a short path, because the path of a
+    socket is limited to about 100 characters."""
     with tempfile.TemporaryDirectory(prefix="inbox-") as directory:
         server = Breakable(Path(directory) / "valkey")
         try:

@@ -1,4 +1,4 @@
-"""Programs of Debian for tests: this machine's own, or fetched once into `.cache/` and installed nowhere."""
+"""Programs of Debian for tests: those of this machine, or downloaded once into `.cache/` and not installed."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def program(name: str, *, package: str, programs: Sequence[str] = ()) -> Path:
 
 
 def library(name: str, *, package: str) -> Path:
-    """A shared library of this package. Raises Absent as `program` does."""
+    """Returns a shared library of this package. Raises Absent as `program` does."""
     home = CACHE / package
     fetch_once(home, lambda home: _fetch_all(package, home))
     (found, *_) = home.rglob(name)
@@ -55,7 +55,7 @@ def _fetch_all(package: str, home: Path) -> None:
 
 @contextmanager
 def _unpacked(package: str) -> Iterator[Path]:
-    """The folder with the files of a package, for as long as the context lasts."""
+    """Yields the folder with the files of a package."""
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
             raise Absent(f"{package}: there is no {tool} on this machine")

@@ -10,7 +10,7 @@ _BLOCK: Final = re.compile(r"^( *)```sh\n(.*?)^\1```$", re.MULTILINE | re.DOTALL
 
 
 def commands(document: str, heading: str) -> list[str]:
-    """The blocks under a heading, up to the next one of its rank or above."""
+    """Returns the blocks under a heading, up to the next heading of the same or a higher level."""
     text = (ROOT / document).read_text(encoding="utf-8")
     _, found, rest = text.partition(f"\n{heading}\n")
     assert found, f"{document} has no heading {heading!r}"

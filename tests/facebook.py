@@ -1,4 +1,4 @@
-"""The running service with Facebook's Graph behind it, and a shop that asks for what is there."""
+"""The running service with a simulated Graph, and a shop that fetches from it."""
 
 import base64
 from collections.abc import Iterator
@@ -24,12 +24,12 @@ _PAGES: Final = iter(range(104_200_000_100_001, 104_200_000_200_000))
 
 
 def new_page(world: World, *, scopes: tuple[str, ...] = SCOPES) -> FakePage:
-    """One more Page, which no other test of this process has."""
+    """Returns a new Page, which no other test of this process has."""
     return world.add_page(PageId(str(next(_PAGES))), scopes=scopes)
 
 
 def calm(graph: FakeGraph) -> None:
-    """Resets what a test has changed. Pages and tokens stay."""
+    """Reset what a test has changed. Pages and tokens stay."""
     graph.faults.clear()
     graph.seen.forget()
     world = graph.world
@@ -41,37 +41,37 @@ def calm(graph: FakeGraph) -> None:
 
 @contextmanager
 def running_facebook() -> Iterator[FakeGraph]:
-    """Graph, knowing the service's own app and its secret."""
+    """Yields a Graph that knows the service's app and secret."""
     with running_graph(app_id=APP_ID, app_secret=APP_SECRET) as graph:
         yield graph
 
 
 def graph_settings(graph: FakeGraph) -> dict[str, str]:
-    """What a service, or a command, needs to ask this Graph and to keep tokens."""
+    """Returns the settings with which a service or a command uses this Graph and stores tokens."""
     return {"GRAPH_URL": graph.url, "FACEBOOK_APP_ID": APP_ID, "SEAL_KEYS": SEAL_KEY.reveal()}
 
 
 @contextmanager
 def serving_graph(redis_url: str, log: Path, graph: FakeGraph, **settings: str) -> Iterator[Service]:
-    """A service that uses this Graph. `settings` replace the usual ones; an empty value removes a setting."""
+    """Yields a service that uses this Graph. `settings` replace the usual ones. An empty value removes a setting."""
     with serving(redis_url, log, **{**graph_settings(graph), **settings}) as service:
         yield service
 
 
 class GraphShop(Shop):
-    """A shop that reads what Facebook has, and connects Pages with their tokens."""
+    """A shop that fetches from Facebook and connects Pages with their tokens."""
 
     def __init__(self, url: str, name: str = "shop-1", token: str | None = None, *, patient: bool = True) -> None:
         super().__init__(url, name, token, patient=patient)
         self.client.timeout = httpx2.Timeout(READER_WAITS)
 
     def connect_with(self, page: str, token: Secret, *, history: bool = False) -> httpx2.Response:
-        """Connects a Page with a token and returns the answer. With `history` the messages of the last five days are
+        """Connect a Page with a token and return the answer. With `history` the messages of the last five days are
         fetched."""
         return self.client.put(f"/pages/{page}", json={"access_token": token.reveal(), "history": history})
 
     def bring(self, page: FakePage, *, history: bool = False) -> dict[str, Any]:
-        """Connects a Page with its own token, which must succeed. Returns the Page's state."""
+        """Connect a Page with its own token, which must succeed. Returns the Page's state."""
         answer = self.connect_with(page.id, page.token, history=history)
         assert answer.status_code == 200, answer.text
         state: dict[str, Any] = answer.json()
@@ -83,11 +83,11 @@ class GraphShop(Shop):
         return self.client.get(f"/pages/{page}/{edge}", params=query)
 
     def fetch(self, page: str, edge: str, **query: str | int) -> Any:
-        """The JSON of one page of an edge, which must be answered."""
+        """Returns the JSON of one page of an edge, which must be answered."""
         return self.get(f"/pages/{page}/{edge}", **query)
 
     def pages_of(self, page: str, edge: str, **query: str | int) -> Iterator[list[dict[str, Any]]]:
-        """Every page of an edge by `after`, until it is null; empty ones too."""
+        """Yields every page of an edge by `after` until it is null, including empty pages."""
         after: str | None = ""
         while after is not None:
             found = self.fetch(page, edge, after=after, **query)
@@ -95,7 +95,7 @@ class GraphShop(Shop):
             after = found["after"]
 
     def items(self, page: str, edge: str, **query: str | int) -> list[dict[str, Any]]:
-        """Everything on an edge."""
+        """Returns all items of an edge."""
         return [item for items in self.pages_of(page, edge, **query) for item in items]
 
 
@@ -109,7 +109,7 @@ def refusal(answer: httpx2.Response) -> tuple[int, str]:
 
 
 def everything(server: Server) -> bytes:
-    """Yields every key of a store and its whole value."""
+    """Returns every key of a store and its whole value."""
     found: list[bytes] = []
     parts: list[Any]
     for client in server.clients():
@@ -130,6 +130,6 @@ def everything(server: Server) -> bytes:
 
 
 def spellings(secret: Secret) -> list[bytes]:
-    """How a secret could be written somewhere: unchanged, in base64 and in hexadecimal."""
+    """Returns the possible spellings of a secret: unchanged, in base64 and in hexadecimal."""
     raw = secret.reveal_bytes()
     return [raw, base64.b64encode(raw).rstrip(b"="), base64.urlsafe_b64encode(raw).rstrip(b"="), raw.hex().encode()]

@@ -1,6 +1,6 @@
-"""`page-inbox` as a process of its own that starts fast: a process that has loaded it forks once for each start.
+"""Starts `page-inbox` processes quickly: a process that has loaded the program forks once for each start.
 
-Loading takes a second of processor time, and the tests start hundreds of processes. Everything after the loading is as
+Loading takes a second of processor time, and the tests start hundreds of processes. After the loading everything is as
 in production: arguments, environment, standard streams, signals and exit code. Tests of the loading itself run
 `tests.service.page_inbox` as a program.
 """
@@ -49,7 +49,7 @@ class Process:
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
-        """The exit code, if the process has ended."""
+        """Returns the exit code if the process has ended."""
         return self._ended(0)
 
     def wait(self, timeout: float | None = None) -> int:
@@ -91,8 +91,8 @@ def start(
     *,
     open_files: int = 0,
 ) -> Process:
-    """Starts `page-inbox` with these arguments, only this environment, and these files as its standard streams.
-    `open_files` is its limit of open files, as `ulimit -n` sets it; 0 does not change the limit."""
+    """Start `page-inbox` with these arguments, only this environment, and these files as its standard streams.
+    `open_files` is its limit of open files, as `ulimit -n` sets it. 0 does not change the limit."""
     if not _servers:
         _servers.append(_start_server())
     request = {"arguments": arguments, "environ": dict(environ), "cwd": str(Path.cwd()), "open_files": open_files}

@@ -1,4 +1,4 @@
-"""Facebook's Graph on a loopback socket, in a thread of this process: what tests ask over HTTP instead of Facebook."""
+"""A simulated Graph on a loopback socket, in a thread of this process. Tests call it over HTTP instead of Facebook."""
 
 import hashlib
 import hmac
@@ -48,7 +48,7 @@ def proof_of(token: Secret, app_secret: Secret = APP_SECRET, at: int | None = No
 
 @dataclass
 class Caller:
-    """Asks a Graph within this process, without a socket. `seen` and `faults` are that Graph's."""
+    """Calls a Graph within this process, without a socket. `seen` and `faults` are those of this Graph."""
 
     world: World
     token: Secret
@@ -56,20 +56,20 @@ class Caller:
     seen: Seen = field(default_factory=Seen)
 
     async def ask(self, path: str, method: str = "GET", **params: Any) -> httpx2.Response:
-        """Sends a call with the right version, proof and token. Parameters of a POST are in its form."""
+        """Send a call with the right version, proof and token. Parameters of a POST are in its form."""
         params = {"appsecret_proof": proof_of(self.token, self.world.app_secrets[0]), **params}
         headers = {"Authorization": f"Bearer {self.token.reveal()}"}
         where: dict[str, Any] = {"data": params} if method == "POST" else {"params": params}
         return await self.send(method, f"/v26.0/{path}", headers=headers, **where)
 
     async def send(self, method: str, path: str, **rest: Any) -> httpx2.Response:
-        """A call just so."""
+        """Send a call unchanged."""
         transport = httpx2.ASGITransport(graph_app(self.world, self.faults, self.seen))
         async with httpx2.AsyncClient(transport=transport, base_url="https://graph.example") as client:
             return await client.request(method, path, **rest)
 
     async def walk(self, path: str, **params: Any) -> list[dict[str, Any]]:
-        """Every item of an edge, page by page, until `next` is absent."""
+        """Returns every item of an edge, page by page, until `next` is absent."""
         items: list[dict[str, Any]] = []
         while True:
             body = (await self.ask(path, **params)).json()
@@ -80,13 +80,13 @@ class Caller:
 
 
 def error_of(answer: httpx2.Response) -> tuple[int, int, int | None]:
-    """Status, code and subcode of a refusal."""
+    """Returns status, code and subcode of a refusal."""
     error = answer.json()["error"]
     return answer.status_code, error["code"], error.get("error_subcode")
 
 
 def now() -> int:
-    """The wall clock in milliseconds."""
+    """Returns the wall clock in milliseconds."""
     return time.time_ns() // 1_000_000
 
 
@@ -98,7 +98,7 @@ def running_graph(
     seed: int = 1,
     clock: Callable[[], int] = now,
 ) -> Iterator[FakeGraph]:
-    """An empty world that answers until the block ends. Calls that still stall then are cut off."""
+    """Yields a Graph with an empty world. At the end, calls that still stall are cut off."""
     world, faults, seen = World(app_id, [app_secret], random.Random(seed), clock), Faults(), Seen()
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener, _quiet():
         server = uvicorn.Server(
@@ -133,7 +133,7 @@ class _Protocol(HttpToolsProtocol):
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """An answer that is cut off on purpose is not worth uvicorn's line about it."""
+    """Drop uvicorn's log line about an answer that is cut off on purpose."""
     logger = logging.getLogger("uvicorn.error")
     before = logger.level
     logger.setLevel(logging.CRITICAL + 1)

@@ -55,7 +55,7 @@ class Inbox:
         return mid
 
     def aged(self, ms: int) -> None:
-        """Moves the last check and the last message this far into the past, so that a test need not wait."""
+        """Move the last check and the last message this far into the past, so that a test need not wait."""
         _, _, state, last, _ = names(self.page.id)
         registry = ShopKeys(ShopId("shop-1")).registry
         with redis.Redis.from_url(self._valkey.url) as client:
@@ -66,12 +66,12 @@ class Inbox:
                 client.hset(registry, last, now() - ms)
 
     def due(self) -> None:
-        """Makes the Page due, so that the next watcher checks it."""
+        """Make the Page due, so that the next watcher checks it."""
         with redis.Redis.from_url(self._valkey.url) as client:
             assert client.zadd(WATCH_DUE, {self.page.id: 0}, xx=True, ch=True) == 1
 
     def pause_over(self) -> None:
-        """Let the pause of each refused conversation be over."""
+        """End the pause of each refused conversation."""
         key = ShopKeys(ShopId("shop-1")).heal(self.page.id)
         with redis.Redis.from_url(self._valkey.url) as client:
             record = json.loads(client.get(key))
@@ -88,25 +88,25 @@ class Inbox:
         return known
 
     def beaten_back(self, ms: int) -> None:
-        """Let the last sign of any replica be so much older than it is."""
+        """Make the last beat of any replica older by this time."""
         with redis.Redis.from_url(self._valkey.url) as client:
             client.set(WATCH_BEAT, now() - ms, keepttl=True)
 
     def outage(self) -> bytes | None:
-        """The outage that is written down."""
+        """Returns the recorded outage."""
         with redis.Redis.from_url(self._valkey.url) as client:
             told: bytes | None = client.get(WATCH_OUTAGE)
         return told
 
     def healed(self) -> bool:
-        """Whether no message is missing, as far as the service knows."""
+        """Returns True if no message is missing, as far as the service knows."""
         return "h" not in self.state()
 
 
 def replicas(
     stack: ExitStack, valkey: Server, graph: FakeGraph, directory: Path, *names: str, workers: str = "1"
 ) -> list[Service]:
-    """Some of them, side by side on one Valkey."""
+    """Returns several replicas on one Valkey."""
     return [
         stack.enter_context(serving_graph(valkey.url, directory / name, graph, WEB_CONCURRENCY=workers))
         for name in names
@@ -114,7 +114,7 @@ def replicas(
 
 
 def summed(services: list[Service], metric: str) -> dict[tuple[str, ...], int]:
-    """A metric over all replicas, without zeros."""
+    """Returns a metric added up over all replicas, without zeros."""
     total: dict[tuple[str, ...], int] = {}
     for service in services:
         with Operator(service.ops_url) as operator:
@@ -124,18 +124,18 @@ def summed(services: list[Service], metric: str) -> dict[tuple[str, ...], int]:
 
 
 def events(services: list[Service], name: str) -> list[dict[str, Any]]:
-    """The lines of this name in all logs."""
+    """Returns the lines of this name in all logs."""
     return [line for service in services for line in service.lines() if line["event"] == name]
 
 
 def state(shop: GraphShop, page: str) -> dict[str, Any]:
-    """A Page as the API answers it."""
+    """Returns a Page as the API answers it."""
     found: dict[str, Any] = shop.get(f"/pages/{page}")
     return found
 
 
 def heal(shop: GraphShop, page: str) -> dict[str, Any]:
-    """Asks for healing and waits for its end. Returns the Page's state."""
+    """Ask for healing and wait for its end. Returns the Page's state."""
     answer = shop.client.post(f"/pages/{page}/heal")
     assert answer.status_code == 202, answer.text
     wait_until_blocking(lambda: state(shop, page)["healing"]["status"] in ENDED, within=HEALS_WITHIN)
@@ -143,5 +143,5 @@ def heal(shop: GraphShop, page: str) -> dict[str, Any]:
 
 
 def messages_path(graph: FakeGraph, inbox: Inbox, psid: str) -> str:
-    """The path of a customer's conversation."""
+    """Returns the path of a customer's conversation."""
     return f"{graph.world.pages[inbox.page.id].conversations[psid].id}/messages"

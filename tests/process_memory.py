@@ -1,4 +1,4 @@
-"""What is in the memory of one of our processes, freed or not."""
+"""The memory of a process, including freed memory."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -29,7 +29,7 @@ def program(name: str) -> Path:
 
 
 def promtool(*arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
-    """Runs promtool and returns its output and its exit code. For `test`, both streams are in `stdout`, in order.
+    """Run promtool. Returns its output and its exit code. For `test`, both streams are in `stdout`, in order.
 
     Raises:
         Absent: this machine has no promtool.
@@ -63,20 +63,20 @@ class Prometheus:
             return None
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """The samples of an expression now. AssertionError where it is refused."""
+        """Returns the present samples of an expression. Raises AssertionError if it is refused."""
         found = self.api("query", query=expression)
         assert found is not None, expression
         result: list[dict[str, Any]] = found["result"]
         return result
 
     def firing(self) -> set[tuple[str, str]]:
-        """The alerts that fire now: job and name."""
+        """Returns the alerts that fire now: job and name."""
         found = self.api("alerts") or {"alerts": []}
         labels = [alert["labels"] for alert in found["alerts"] if alert["state"] == "firing"]
         return {(label.get("job", ""), label["alertname"]) for label in labels}
 
     def wait_for_scrape(self) -> None:
-        """Returns when some target was scraped again."""
+        """Wait until some target was scraped again."""
         before = self._scrapes()
         wait_until_blocking(lambda: self._scrapes() != before, within=START_SECONDS)
 
@@ -86,7 +86,8 @@ class Prometheus:
 
 @contextmanager
 def running(directory: Path, targets: Mapping[str, int], rules: str = "groups: []") -> Iterator[Prometheus]:
-    """A server that scrapes these ports of this machine every two seconds, each as a job, and evaluates these rules.
+    """Yields a server that scrapes these ports of this machine every two seconds, each as a job, and evaluates these
+    rules.
 
     Raises:
         Absent: this machine cannot have one.

@@ -1,4 +1,4 @@
-"""The proxies of `proxy/`, started with the shipped files: only addresses, ports and the certificate are replaced."""
+"""The proxies of `proxy/`, started with the shipped files. Tests replace only addresses, ports and the certificate."""
 
 import re
 import socket
@@ -30,13 +30,13 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """Returns the proxy's address."""
         return f"https://127.0.0.1:{self.port}"
 
 
 @contextmanager
 def running(name: str, services: Sequence[Service], place: Path) -> Iterator[Proxy]:
-    """A proxy. Raises Absent when this machine cannot have it."""
+    """Yields a proxy. Raises Absent if this machine cannot have it."""
     program = debian.program(name, package=name)
     (port, plain) = free_ports(2)
     certificate, key = _certificate(place)
@@ -79,7 +79,7 @@ def _accepts(port: int) -> bool:
 
 
 def replaced(text: str, old: str, new: str) -> str:
-    """The text with another value. AssertionError when the shipped file does not hold the old one."""
+    """Returns the text with another value. Raises AssertionError if the shipped file does not have the old value."""
     assert old in text, f"the shipped file has no {old!r}"
     return text.replace(old, new)
 

@@ -1,4 +1,4 @@
-"""Servers with replicas, which take over when a primary is killed: behind three Sentinels, or as a cluster of three."""
+"""Servers with replicas that replace a killed primary: behind three Sentinels, or as a cluster of three."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ class Replicated:
     away: set[int] = field(default_factory=set)
 
     def client(self, port: int) -> redis.Redis:
-        """A client of one node, to be closed by the caller."""
+        """Returns a client of one node. The caller closes it."""
         return redis.Redis.from_url(self.nodes[port].url)
 
     def role(self, port: int) -> str:
@@ -52,9 +52,8 @@ class Replicated:
         return [port for port in self.nodes if port not in self.away and self.role(port) == "master"]
 
     def replicas(self, port: int) -> int:
-        """Returns how many replicas follow a primary. A replica says itself that it has loaded the first copy: the
-        primary counts it as online a second earlier, and sends it nothing in that second.
-        """
+        """Returns how many replicas follow a primary. Each replica itself reports that it has loaded the first copy,
+        because the primary counts it as online a second earlier and sends it nothing in that second."""
         with self.client(port) as client, suppress(redis.RedisError):
             found = client.info("replication")
             ports = [int(found[f"slave{n}"]["port"]) for n in range(int(found["connected_slaves"]))]
@@ -67,12 +66,12 @@ class Replicated:
         return False
 
     def kill(self, port: int) -> None:
-        """SIGKILL: nothing more is replicated, and its connections break."""
+        """Kill the node with SIGKILL. Nothing more is replicated, and its connections break."""
         self.away.add(port)
         os.kill(self.nodes[port].pid, signal.SIGKILL)
 
     def hang(self, port: int) -> None:
-        """It stays connected and does not answer."""
+        """Stop the node: it stays connected and does not answer."""
         self.away.add(port)
         os.kill(self.nodes[port].pid, signal.SIGSTOP)
 
@@ -88,14 +87,14 @@ class Replicated:
                 admin(client, "CLUSTER", "SETSLOT", slot, "NODE", new_id)
 
     def go_on(self, port: int) -> None:
-        """The server answers again and still has its old role."""
+        """Let the server answer again. It still has its old role."""
         os.kill(self.nodes[port].pid, signal.SIGCONT)
         self.away.discard(port)
 
 
 @contextmanager
 def behind_sentinels(directory: Path, replicas: int = 1) -> Iterator[Replicated]:
-    """A primary with its replicas, and three Sentinels. Two of them must agree."""
+    """Yields a primary with its replicas, and three Sentinels. Two of them must agree."""
     with ExitStack() as stack:
         first, *others = free_ports(1 + replicas + SENTINELS)
         following, watching = others[:replicas], others[replicas:]
@@ -115,7 +114,7 @@ def behind_sentinels(directory: Path, replicas: int = 1) -> Iterator[Replicated]
 
 @contextmanager
 def cluster_with_replicas(directory: Path) -> Iterator[Replicated]:
-    """Three primaries with a third of the slots each, and a replica of each."""
+    """Yields three primaries with a third of the slots each, and a replica of each."""
     with ExitStack() as stack:
         ports = free_ports(2 * PRIMARIES)
         store = Replicated("redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in ports))

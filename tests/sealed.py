@@ -1,4 +1,4 @@
-"""What a person can read who has a copy of Redis and the keys."""
+"""Decrypting what is in Redis, as a person can do who has a copy of Redis and the keys."""
 
 from secrets import token_bytes
 from typing import Any
@@ -11,9 +11,11 @@ from domain.secret import Secret
 
 
 def opened(key: Secret, shop: ShopId, field: bytes, id_: bytes, value: bytes) -> dict[str, Any]:
-    """The body of a message or of an edit that waits; `field` is the secret in the shop's record, `id_` ends the key.
+    """Returns the body of a message or of a waiting edit. `field` is the secret in the shop's record, and `id_` is the
+    end of the key.
 
-    Raises SealBroken, Corrupt: they do not fit.
+    Raises:
+        SealBroken, Corrupt: they do not fit.
     """
     secret = Sealer([key], new_nonce=token_bytes).open(field, shop=shop, purpose=PURPOSE, place="")
     return decode(Vault(secret, b"").open(id_, value)).json()

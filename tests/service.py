@@ -1,4 +1,4 @@
-"""`page-inbox serve` as a process of its own, with production settings, on ports that happened to be free."""
+"""Starts `page-inbox serve` as a separate process, with production settings, on free ports."""
 
 import base64
 import json
@@ -40,7 +40,7 @@ _AS_PROGRAM: Final = os.environ.get("FAULT_EFFORT") == "full"
 
 
 def page_inbox(*arguments: str) -> list[str]:
-    """The command line of the program itself, by the Python that runs the tests."""
+    """Returns the command line of the program itself, with the Python that runs the tests."""
     return [sys.executable, "-m", "app", *arguments]
 
 
@@ -71,8 +71,8 @@ def run_command(
 
 
 def environment(redis_url: str | None, **settings: str) -> dict[str, str]:
-    """What `serve` needs, without this machine's settings. `settings` replace the usual ones; an empty value removes a
-    setting."""
+    """Returns what `serve` needs, without this machine's settings. `settings` replace the usual ones. An empty value
+    removes a setting."""
     chosen = {
         **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}},
         "REDIS_URL": redis_url or "",
@@ -103,16 +103,16 @@ class Service:
 
     @property
     def url(self) -> str:
-        """The public port."""
+        """Returns the address of the public port."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def ops_url(self) -> str:
-        """The operators' port."""
+        """Returns the address of the operators' port."""
         return f"http://127.0.0.1:{self.ops_port}"
 
     def workers(self) -> list[int]:
-        """The processes that it has started, and that still run."""
+        """Returns the processes that it has started and that still run."""
         pid = self.process.pid
         try:
             return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -120,24 +120,24 @@ class Service:
             return []
 
     def answers(self, path: str) -> bool:
-        """Whether the operators' port answers 200 there."""
+        """Returns True if the operators' port answers 200 there."""
         try:
             return httpx2.get(f"{self.ops_url}{path}", trust_env=False, verify=NO_TLS, timeout=2).status_code == 200
         except httpx2.TransportError:
             return False
 
     def terminate(self) -> int:
-        """SIGTERM, and wait for the exit code."""
+        """Send SIGTERM, and wait for the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_SECONDS)
 
     def kill(self) -> None:
-        """SIGKILL: no time for anything."""
+        """Send SIGKILL, so that the service has no time to end."""
         self.process.kill()
         self.process.wait()
 
     def lines(self) -> list[dict[str, Any]]:
-        """The whole lines that it has logged. Each call parses only what is new."""
+        """Returns the whole lines that it has logged. Each call parses only the new lines."""
         with self.log.open("rb") as log:
             log.seek(self._parsed)
             whole, end, _ = log.read().rpartition(b"\n")
@@ -150,8 +150,8 @@ class Service:
 def serving(
     redis_url: str, log: Path, *, ready: str = "/readyz", open_files: str = "", **settings: str
 ) -> Iterator[Service]:
-    """A service that answers `ready` on its operators' port (`/livez` while there is no Redis). `open_files` is its
-    limit of open files. The service is always ended afterwards."""
+    """Yields a service that answers `ready` on its operators' port (`/livez` while there is no Redis). `open_files` is
+    its limit of open files. The service is always ended afterwards."""
     if _AS_PROGRAM:
         with serving_program(redis_url, log, ready=ready, open_files=open_files, **settings) as service:
             yield service
@@ -164,7 +164,7 @@ def serving(
 def serving_program(
     redis_url: str, log: Path, *, ready: str = "/readyz", open_files: str = "", **settings: str
 ) -> Iterator[Service]:
-    """The same, started as in production, which costs a second of processor time."""
+    """Yields such a service, started as in production, which costs a second of processor time."""
     limit = f"ulimit -n {open_files}; " if open_files else ""
     command = ["sh", "-c", f'{limit}exec "$@"', "sh", *page_inbox("serve")]
     with started(command, log, environment(redis_url, **settings)) as process:
@@ -183,7 +183,7 @@ def _serving(process: Process, log: Path, ready: str) -> Service:
 def forked(
     arguments: Sequence[str], log: Path, environ: dict[str, str], *, open_files: int = 0
 ) -> Iterator[fork_server.Process]:
-    """`page-inbox` with its output in `log`. It is ended afterwards."""
+    """Yields `page-inbox` with its output in `log`. It is ended afterwards."""
     with log.open("ab") as output, Path(os.devnull).open("rb") as nothing:
         process = fork_server.start(arguments, environ, (nothing, output, output), open_files=open_files)
     with _ended_afterwards(process):
@@ -192,7 +192,7 @@ def forked(
 
 @contextmanager
 def started(command: Sequence[str], log: Path, environ: dict[str, str]) -> "Iterator[subprocess.Popen[bytes]]":
-    """A process with its output in `log`. It is ended afterwards."""
+    """Yields a process with its output in `log`. It is ended afterwards."""
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
             command, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
@@ -203,7 +203,7 @@ def started(command: Sequence[str], log: Path, environ: dict[str, str]) -> "Iter
 
 @contextmanager
 def _ended_afterwards(process: Process) -> Iterator[None]:
-    """Ends the process: SIGTERM first, so that it ends its own children."""
+    """End the process with SIGTERM first, so that it ends its own children."""
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What many tests need: waiting for a condition, and a clock that is moved by hand."""
+"""Helpers of many tests: waiting for a condition, and a clock that a test moves."""
 
 import asyncio
 import inspect
@@ -24,7 +24,7 @@ WITHIN = 30.0
 
 
 async def wait_until(condition: Callable[[], object | Awaitable[object]], within: float = WITHIN) -> None:
-    """Returns once `condition()` is true, awaited where it is a coroutine; AssertionError after `within` seconds."""
+    """Wait until `condition()` is true. A coroutine is awaited. Raises AssertionError after `within` seconds."""
     deadline = time.monotonic() + within
     pause = _FIRST_POLL_SECONDS
     while True:
@@ -41,7 +41,7 @@ async def wait_until(condition: Callable[[], object | Awaitable[object]], within
 def wait_until_blocking(
     condition: Callable[[], object], within: float = WITHIN, told: Callable[[], str] | None = None
 ) -> None:
-    """The same for a test without an event loop. A failure says what `told` returns."""
+    """Wait in the same way in a test without an event loop. A failure shows what `told` returns."""
     deadline = time.monotonic() + within
     pause = _FIRST_POLL_SECONDS
     while not condition():
@@ -67,7 +67,7 @@ class FakeClock:
         return self._passed / 1000
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move the clock."""
         self._passed += round(seconds * 1000)
 
     async def sleep(self, seconds: float) -> None:

@@ -23,7 +23,8 @@ class Received:
 
 @dataclass
 class Reader:
-    """Lines to events: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation"""
+    """Turns lines into events:
+    https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation"""
 
     events: list[Received] = field(default_factory=list)
     last_id: str = ""
@@ -37,7 +38,7 @@ class Reader:
         self._id = self.last_id
 
     def line(self, line: str) -> None:
-        """Reads one line, without its end."""
+        """Read one line, without its end."""
         if not line:
             self.last_id = self._id
             if self._data:
@@ -60,7 +61,7 @@ class Reader:
 
 
 class Viewer:
-    """Reads in a thread of its own until the stream ends or the viewer is closed. `reader` has what it has seen."""
+    """Reads in a separate thread until the stream ends or the viewer is closed. `reader` has what it has seen."""
 
     def __init__(
         self, url: str, name: str = "shop-1", *, after: str = "", token: str | None = None, query: str = ""
@@ -107,7 +108,7 @@ class Viewer:
         self.close()
 
     def close(self) -> None:
-        """Go away."""
+        """Close the connection."""
         if self._answer is not None:
             self._cut(self._answer)
         self._client.close()
@@ -115,7 +116,7 @@ class Viewer:
 
     @staticmethod
     def _cut(answer: httpx2.Response) -> None:
-        """Close the socket under a thread that waits for it."""
+        """Close the socket of a thread that waits for it."""
         socket = answer.extensions["network_stream"].get_extra_info("socket")
         if socket is not None:
             with suppress(OSError):
@@ -136,17 +137,17 @@ class Viewer:
         return [event.data["id"] for event in self.named("message")]
 
     def wait_for(self, name: str, count: int = 1, within: float = WITHIN) -> list[Received]:
-        """Returns this number of events of a name, when they have arrived."""
+        """Wait for this number of events of a name, and return them."""
         wait_until_blocking(lambda: len(self.named(name)) >= count, within, lambda: f"{name}: {self.events}")
         return self.named(name)
 
     def ready(self) -> Self:
-        """Once it has everything that was there."""
+        """Wait until the viewer has all earlier events."""
         self.wait_for("ready")
         return self
 
     def ended(self, within: float = WITHIN) -> list[Received]:
-        """All events, once the stream has ended."""
+        """Returns all events once the stream has ended."""
         self._thread.join(within)
         assert not self._thread.is_alive(), f"it goes on: {self.events}"
         return self.events

@@ -1,8 +1,8 @@
 """`make attack`: run every attack and print each figure beside its limit.
 
-Without --url each attack gets a service and a Valkey of its own on this machine. With --url the attacks go to a running
-service, for example a staging place: they connect two shops there, `attack-shop` and `attack-other-shop`, and delete
-what is kept of them at the end. FACEBOOK_APP_SECRET and TOKEN_KEYS must be those of that service.
+Without --url each attack gets its own service and Valkey on this machine. With --url the attacks use a running service,
+for example a test installation. There they connect two shops, `attack-shop` and `attack-other-shop`, and delete the
+data of both at the end. FACEBOOK_APP_SECRET and TOKEN_KEYS must be those of that service.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ def _running_service(url: str, ops_url: str | None, pid: int | None, redis_url: 
 
 
 def _run(attack: Attack, target: Target) -> tuple[str, bool]:
-    """The figure as text, and whether the service held."""
+    """Returns the figure as text, and True if the service held."""
     target.connect()
     target.connect(OTHER_SHOP, OTHER_PAGE)
     try:
@@ -78,7 +78,7 @@ async def _awaited(attack: Attack, target: Target) -> float:
 @click.option("--redis-url", help="Its Redis, where it can be reached.")
 @click.option("--only", default="", help="Run only attacks whose title contains this text.")
 def main(url: str | None, ops_url: str | None, pid: int | None, redis_url: str | None, only: str) -> None:
-    """Prints the table. The exit code is 1 when the service did not hold."""
+    """Print the table. The exit code is 1 if the service did not hold."""
     attacks = [one for one in all_attacks() if only in one.title]
     lost, began = 0, time.monotonic()
     for number, attack in enumerate(attacks, 1):

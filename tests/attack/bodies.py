@@ -1,4 +1,4 @@
-"""Bodies that a stranger sends, whole or not, on connections that end or stay open."""
+"""Whole and incomplete bodies that a stranger sends, on connections that end or stay open."""
 
 import asyncio
 import socket
@@ -15,8 +15,8 @@ HELD_BYTES = [*[65_000] * 262, *[30_000] * 4, *[10_000] * 4, *[3_000] * 4, *[1_0
 
 @attack("forged bodies of 18 MiB, unfinished or whole, stay in memory", limit=MOST_GROWTH, unit="MiB of growth")
 async def bodies(target: Target) -> float:
-    """Twenty bodies that end before their last byte, and ten whole bodies. Five of the whole ones keep their connection
-    open."""
+    """Returns twenty bodies that end before their last byte, and ten whole bodies. Five of the whole ones keep their
+    connection open."""
 
     def send(body: bytes, wait: bool) -> socket.socket:
         connection = socket.create_connection(target.address, timeout=30)

@@ -5,7 +5,7 @@ from tests.attack.target import OTHER_PAGE, OTHER_SHOP, Target, attack
 
 @attack("a shop's token takes Pages without showing their tokens", limit=0, unit="Pages taken")
 async def squatting(target: Target) -> float:
-    """Pages that no shop has, and another shop's Page, by `{}` and by a made-up token."""
+    """Connect Pages that no shop has, and another shop's Page, with `{}` and with a made-up token."""
     taken = 0
     with target.shop() as shop, target.shop(OTHER_SHOP) as other:
         for page in ("104200000009101", "104200000009102", OTHER_PAGE):

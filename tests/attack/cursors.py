@@ -1,4 +1,4 @@
-"""Made-up, changed and borrowed cursors, ids of events and tickets."""
+"""Made-up, changed and borrowed cursors, event ids and tickets."""
 
 import struct
 from base64 import urlsafe_b64encode
@@ -14,7 +14,7 @@ LISTS = ("messages", "conversations", "audit")
 
 
 def _unsigned() -> Iterator[str]:
-    """The first and the last moments, in the forms that cursors had before they were signed."""
+    """Yields the first and the last moments, in the forms that cursors had before they were signed."""
     for moment in (0, 1, 2**53 - 1, 2**64 - 1):
         for raw in (b"m%b", b"a%b", b"s%b", b"c" + struct.pack(">Q", 1) + b"%b", b"%b", b"c%b" + bytes(8)):
             yield urlsafe_b64encode(raw % struct.pack(">Q", moment)).rstrip(b"=").decode()
@@ -34,13 +34,13 @@ def _fill(facebook: Facebook) -> None:
 
 
 def _genuine(shop: Shop) -> dict[str, str]:
-    """A cursor of each list."""
+    """Returns a cursor of each list."""
     return {path: shop.get(f"/{path}", limit=1)["next_cursor"] for path in LISTS}
 
 
 @attack("a cursor that the service did not hand out is taken", limit=0, unit="answers that are not 400")
 async def foreign_cursors(target: Target) -> float:
-    """Invented cursors, changed cursors, cursors of another list and of another shop."""
+    """Send made-up cursors, changed cursors, and cursors of another list and of another shop."""
     with target.facebook() as facebook:
         _fill(facebook)
     taken = 0
@@ -70,7 +70,7 @@ async def foreign_event_ids(target: Target) -> float:
 
 @attack("a made-up ticket opens a stream", limit=0, unit="answers that are not 401")
 async def foreign_tickets(target: Target) -> float:
-    """Invented tickets, a changed ticket, a ticket of another shop, a used ticket."""
+    """Send made-up tickets, a changed ticket, a ticket of another shop, and a used ticket."""
     with (
         target.shop() as shop,
         target.shop(OTHER_SHOP) as other,

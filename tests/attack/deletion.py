@@ -11,7 +11,7 @@ from tests.callers import mint
     "a token that only purges uses up the right to delete everything", limit=0, unit="refused deletions of everything"
 )
 async def deletion_used_up(target: Target) -> float:
-    """5,050 purges of invented messages and 110 of everything. Then the back end deletes everything."""
+    """Make 5,050 purges of made-up messages and 110 of everything. Then the back end deletes everything."""
 
     def attacker(paths: list[str]) -> None:
         token = mint(SHOP, ["messages:purge"], key=target.token_key)

@@ -18,7 +18,7 @@ TRIES: Final = 5
 
 
 def _tries(target: Target, texts: list[str]) -> int:
-    """Sends one delivery of these texts, and again as often as Facebook does at once. Returns which try was answered
+    """Send one delivery of these texts, and repeat it as often as Facebook does at once. Returns which try was answered
     200 in time."""
     now, tag = int(time.time() * 1000), time.monotonic_ns()
     parts = [
@@ -40,13 +40,14 @@ def _tries(target: Target, texts: list[str]) -> int:
 
 @attack("a delivery of 70 texts of 20,000 emojis", limit=1, unit="tries until it is taken")
 async def emojis(target: Target) -> float:
-    """Each emoji is 12 bytes on the wire: 16.8 million bytes."""
+    """Each emoji has 12 bytes in the body, so that the body has 16.8 million bytes."""
     return await asyncio.to_thread(_tries, target, ["\U0001f64f" * 20_000] * 70)
 
 
 @attack("a delivery of 50,001 messages", limit=10, unit="tries until it is taken")
 async def many_messages(target: Target) -> float:
-    """More than the queue holds. What one try stores, the next does not store again."""
+    """The delivery has more messages than the queue holds. Each try stores some of them, and the next try does not
+    store these again."""
     return await asyncio.to_thread(_tries, target, ["ok"] * 50_001)
 
 

@@ -1,4 +1,4 @@
-"""What a stranger can make the process remember: long ids and addresses that never pass a check."""
+"""Data that a stranger could make the process keep: long ids and addresses that never pass a check."""
 
 import asyncio
 from collections.abc import Iterable
@@ -43,25 +43,26 @@ async def _growth(target: Target, requests: Iterable[Request]) -> float:
 
 
 def _stream(shop: str) -> Request:
-    """Opens a stream of a shop with a made-up ticket."""
+    """Open a stream of a shop with a made-up ticket."""
     return "GET", f"/v1/shops/{shop}/stream?ticket=x", None, {}
 
 
 @attack("a stranger's shop ids of 15 KB stay in memory", limit=16, unit="MiB of growth")
 async def long_shop_ids(target: Target) -> float:
-    """Streams of shops with long names, each with a made-up ticket."""
+    """Open streams of shops with long names, each with a made-up ticket."""
     return await _growth(target, (_stream(f"{number:06d}{'x' * LONG}") for number in range(CALLS)))
 
 
 @attack("a stranger's shop ids of 500 bytes stay in memory", limit=16, unit="MiB of growth")
 async def many_shop_ids(target: Target) -> float:
-    """The same with names of a length that is taken, which are many."""
+    """Open streams of very many shops whose names have an accepted length."""
     return await _growth(target, (_stream(f"{number:06d}{'x' * 494}") for number in range(5 * CALLS)))
 
 
 @attack("a stranger's addresses of 15 KB stay in memory", limit=16, unit="MiB of growth")
 async def long_addresses(target: Target) -> float:
-    """`X-Forwarded-For` and `User-Agent` beside a forged signature, and beside a path that does not exist."""
+    """Send long `X-Forwarded-For` and `User-Agent` headers with a forged signature, and to a path that does
+    not exist."""
 
     def requests() -> Iterable[Request]:
         for number in range(2 * CALLS):

@@ -8,7 +8,7 @@ from tests.support import NO_TLS
 
 @attack("error answers repeat what was sent", limit=0, unit="answers that repeat it")
 async def repeated_input(target: Target) -> float:
-    """Paths, queries, headers and bodies carry a marked word; no answer may contain the word."""
+    """Paths, queries, headers and bodies have a marked word. No answer may contain this word."""
     word = "canary-6f1d2c"
     calls = [
         ("GET", f"/{word}", {}, b""),

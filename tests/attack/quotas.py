@@ -1,4 +1,4 @@
-"""What the tokens of one shop can make Redis keep."""
+"""Data that the tokens of one shop can add to Redis."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -26,7 +26,7 @@ def _used(target: Target) -> int:
 
 
 async def _many(client: httpx2.AsyncClient, make: Make, numbers: range) -> list[int]:
-    """The status of each answer."""
+    """Returns the status of each answer."""
     left: Iterator[int] = iter(numbers)
     statuses: list[int] = []
 
@@ -39,7 +39,8 @@ async def _many(client: httpx2.AsyncClient, make: Make, numbers: range) -> list[
 
 @attack("what one shop's tokens leave in Redis in a day, at their limits", limit=64, unit="MiB")
 async def growth(target: Target) -> float:
-    """Pages and tickets until they are refused. Some blocks, purges and other changes, scaled up to their limits."""
+    """Make Pages and tickets until they are refused. Make some blocks, purges and other changes, and scale them up to
+    their limits."""
 
     def block(client: httpx2.AsyncClient, number: int) -> Awaitable[httpx2.Response]:
         return client.put(f"/conversations/{PAGE}_{number}/blocked", params={"keep_messages": "true"})

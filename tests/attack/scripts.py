@@ -1,5 +1,5 @@
-"""How long Redis is busy with one call, for any amount of data of one shop. Redis answers no other call during that
-time."""
+"""The time for which one call keeps Redis busy, for any amount of data of one shop. Meanwhile Redis answers no other
+call."""
 
 import asyncio
 import time
@@ -35,7 +35,7 @@ def _redis(target: Target) -> Iterator["redis.Redis"]:
 
 
 def _longest_ms(client: "redis.Redis", doing: Callable[[], None]) -> float:
-    """Milliseconds of the longest command while this is done, in the best of the rounds."""
+    """Returns the milliseconds of the longest command during this work, in the best of the rounds."""
     client.config_set("slowlog-log-slower-than", 500)
     client.config_set("slowlog-max-len", 100_000)
     longest = []
@@ -65,7 +65,7 @@ def _deliver_conversations(target: Target, name: str, count: int) -> None:
 
 @attack("longest call of Redis for an old cursor of 100,000 conversations that moved since", limit=LIMIT_MS, unit="ms")
 async def old_cursor_of_conversations(target: Target) -> float:
-    """The service gives the cursor while there are three conversations. Then each of 100,000 gets a message."""
+    """The service makes the cursor while there are three conversations. Then each of 100,000 gets a message."""
 
     def run() -> float:
         with _redis(target) as client, target.shop() as shop:
@@ -86,7 +86,7 @@ async def old_cursor_of_conversations(target: Target) -> float:
 
 @attack("longest call of Redis for a shop of 15,000 Pages", limit=LIMIT_MS, unit="ms")
 async def shop_of_many_pages(target: Target) -> float:
-    """The Pages are written into the shop's record, as connecting them would."""
+    """The test writes the Pages into the shop's record, as connecting them does."""
 
     def run() -> float:
         keys = shop_keys(ShopId(SHOP))
@@ -109,7 +109,7 @@ async def shop_of_many_pages(target: Target) -> float:
 
 @attack("longest call of Redis when an outage ends and 100,000 Pages are watched", limit=LIMIT_MS, unit="ms")
 async def watch_of_many_pages(target: Target) -> float:
-    """The list has the form that the service writes. The last sign of life is made an hour old."""
+    """The list has the form that the service writes. The last beat is made an hour old."""
 
     def run() -> float:
         with _redis(target) as client:
@@ -135,7 +135,8 @@ async def watch_of_many_pages(target: Target) -> float:
 
 @attack("longest call of Redis for a message behind 300,000 that have expired", limit=LIMIT_MS, unit="ms")
 async def message_behind_expired(target: Target) -> float:
-    """As after a quiet time: the index still names what has expired, and the next writes take it out."""
+    """This is the state after a quiet time: the index still has the expired messages, and the next writes
+    remove them."""
 
     def run() -> float:
         keys = shop_keys(ShopId(SHOP))

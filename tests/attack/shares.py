@@ -1,4 +1,4 @@
-"""What strangers, readers and one token can take from Facebook: connections, bytes, processor time."""
+"""Resources that strangers, readers and one token can take from Facebook: connections, bytes, processor time."""
 
 import asyncio
 from collections import Counter
@@ -24,7 +24,7 @@ ANSWERS_COMPARED: Final = 100
 
 @asynccontextmanager
 async def connected(target: Target, senders: Sequence[asyncio.Protocol]) -> AsyncIterator[None]:
-    """Each on a connection of its own. A connection that is refused is tried again."""
+    """Connect each sender with its own connection. A refused connection is tried again."""
     loop = asyncio.get_running_loop()
     host, port = target.address
 
@@ -59,7 +59,7 @@ async def flood(target: Target, requests: Iterable[bytes]) -> None:
 
 
 def get(path: str, token: str = "", more: str = "", body: bytes = b"") -> bytes:
-    """A GET as bytes."""
+    """Returns the bytes of a GET."""
     line = f"Authorization: Bearer {token}\r\n" if token else ""
     return f"GET {path} HTTP/1.1\r\nHost: x\r\n{line}{more}\r\n".encode() + body
 
@@ -75,7 +75,7 @@ async def seconds(target: Target, attacking: Awaitable[object]) -> float:
     unit="s, the slowest delivery",
 )
 async def unknown_addresses(target: Target) -> float:
-    """404 after 404, as fast as they are answered."""
+    """Each connection asks for unknown addresses as fast as it gets its 404."""
     return await seconds(target, flood(target, [get("/nothing")] * FLOOD_CONNECTIONS))
 
 
@@ -83,7 +83,7 @@ async def unknown_addresses(target: Target) -> float:
     f"bad tokens on {FLOOD_CONNECTIONS:,} connections delay deliveries", limit=SLOWEST, unit="s, the slowest delivery"
 )
 async def bad_tokens(target: Target) -> float:
-    """Each another one."""
+    """Each request has another token."""
     path = f"/v1/shops/{SHOP}/messages"
     tokens = [mint(SHOP, key=target.token_key)[:-6] + f"{number:06d}" for number in range(FLOOD_CONNECTIONS)]
     return await seconds(target, flood(target, [get(path, token) for token in tokens]))
@@ -95,7 +95,7 @@ async def bad_tokens(target: Target) -> float:
     unit="s, the slowest delivery",
 )
 async def forged_deliveries(target: Target) -> float:
-    """Each answered 401."""
+    """Each delivery is answered 401."""
     body, _ = target.delivery(["m_forged"])
     ((name, value),) = forged(body, target.app_secret, "other_secret")
     head = b"POST /webhook HTTP/1.1\r\nHost: x\r\n%b: %b\r\nContent-Length: %d\r\n\r\n" % (name, value, len(body))
@@ -104,7 +104,7 @@ async def forged_deliveries(target: Target) -> float:
 
 @attack("bodies in one-byte chunks on 30 connections delay deliveries", limit=SLOWEST, unit="s, the slowest delivery")
 async def small_chunks(target: Target) -> float:
-    """Twenty times a megabyte of chunks on each of them."""
+    """Each connection sends a megabyte of chunks, twenty times."""
     head = b"POST /webhook HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     chunks = b"1\r\nx\r\n" * 170_000
 
@@ -152,7 +152,7 @@ async def bodies_of_streams(target: Target) -> float:
 
 @attack("answers of 2 MB that 60 connections do not read stay in memory", limit=160, unit="MiB of growth")
 async def unread_answers(target: Target) -> float:
-    """A full page of long messages, requested on each connection, and nothing is read."""
+    """Each connection asks for a full page of long messages and reads nothing."""
     words = "ក" * 20_000
     with target.facebook() as facebook:
         for number in range(100):
@@ -195,7 +195,7 @@ async def answers_for_each(target: Target, many: Sequence[bytes], one: bytes) ->
 
 
 async def filled(target: Target, count: int = 200) -> None:
-    """Both shops have messages."""
+    """Deliver messages to both shops."""
     with target.facebook() as facebook:
         for page in (PAGE, OTHER_PAGE):
             body, headers = target.delivery([f"m_{page}_{number}" for number in range(count)], page)

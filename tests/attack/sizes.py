@@ -1,4 +1,5 @@
-"""Messages that are short in Redis and long as JSON: a stalled viewer, or one page of a list, must not hold them."""
+"""Messages that are short in Redis and long as JSON. A stalled viewer, or one list page, must not keep them
+in memory."""
 
 import asyncio
 import time
@@ -25,7 +26,7 @@ ATTACHMENTS: Final = [_ATTACHMENT] * 60_000
 
 
 def _deliver(target: Target, page: str, contents: list[dict[str, Any]]) -> None:
-    """Sends one delivery, which must be stored."""
+    """Send one delivery, which must be stored."""
     now = int(time.time() * 1000)
     parts = [
         from_customer(
@@ -42,7 +43,7 @@ def _deliver(target: Target, page: str, contents: list[dict[str, Any]]) -> None:
 
 @contextmanager
 def _shops(target: Target) -> Iterator[None]:
-    """Ten connected shops."""
+    """Yields ten connected shops."""
     for shop, page in SHOPS.items():
         target.connect(shop, page)
     try:
@@ -77,7 +78,7 @@ async def stalled_viewers(target: Target) -> float:
 
 @attack("one page of messages of 3 MB each needs memory", limit=64, unit="MiB of growth")
 async def page_of_large_messages(target: Target) -> float:
-    """Forty messages, more than 100 MB of JSON, which Redis keeps in 3 MB."""
+    """Read forty messages of more than 100 MB of JSON, which Redis keeps in 3 MB."""
     for _ in range(40):
         await asyncio.to_thread(_deliver, target, PAGE, [{"attachments": ATTACHMENTS}])
     before, most = target.resident_mib(), 0.0

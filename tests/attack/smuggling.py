@@ -15,7 +15,8 @@ WAITS: Final = 20.0
 def exchange(
     address: tuple[str, int], sent: bytes, end: bytes = b"GET /v1/end HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 ) -> list[int]:
-    """Statuses of all answers on one connection on which this is sent, and then a last request that closes it."""
+    """Returns the statuses of all answers on one connection that sends this request, and then a last request that
+    closes the connection."""
     with socket.create_connection(address, timeout=WAITS) as connection:
         received = b""
         try:
@@ -31,7 +32,7 @@ def exchange(
 def request(
     *headers: bytes, body: bytes = HIDDEN, start: bytes = b"POST /v1/first HTTP/1.1", host: bytes = b"Host: x"
 ) -> bytes:
-    """A request with these header lines."""
+    """Returns a request with these header lines."""
     return b"\r\n".join([start, *([host] if host else []), *headers, b"", b""]) + body
 
 
@@ -99,8 +100,8 @@ REFUSED: Final = {
 
 @attack("a body is read as the next request", limit=0, unit="requests read out of a body")
 async def upgrades(target: Target) -> float:
-    """Requests that ask for another protocol. Each may get one answer, and the last request of the connection gets one
-    answer."""
+    """Send requests that ask for another protocol. Each may get one answer, and the last request of the connection gets
+    one answer."""
     read = 0
     for sent in UPGRADES.values():
         read += max(len(await asyncio.to_thread(exchange, target.address, sent)) - 2, 0)
@@ -109,7 +110,7 @@ async def upgrades(target: Target) -> float:
 
 @attack("a request whose end is in doubt is served", limit=0, unit="requests")
 async def in_doubt(target: Target) -> float:
-    """Each may get one refusal, and nothing behind it is answered."""
+    """Each request may get one refusal, and the bytes after it get no answer."""
     served = 0
     for sent in REFUSED.values():
         statuses = await asyncio.to_thread(exchange, target.address, sent)

@@ -1,7 +1,8 @@
-"""What is attacked: a running service, and what an attacker, Facebook and a shop can send to it.
+"""The target of the attacks: a running service, and what an attacker, Facebook and a shop can send to it.
 
 An attack is an async function of a `Target` that returns one figure. The service holds when the figure is at most the
-attack's limit. `tests/attack/test_attacks.py` runs each attack as a test, `python -m tests.attack` prints all of them.
+attack's limit. `tests/attack/test_attacks.py` runs each attack as a test, and `python -m tests.attack` prints all of
+them.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ OTHER_PAGE: Final = "104200000009002"
 
 
 class Unmeasured(Exception):
-    """This target cannot show the figure, for example because its process runs on another machine."""
+    """Raised if this target cannot show the figure, for example because its process runs on another machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,18 @@ class Target:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port, for raw sockets. Raises Unmeasured for https: raw bytes cannot be sent there."""
+        """Returns host and port, for raw sockets.
+
+        Raises:
+            Unmeasured: the address is https, and raw bytes cannot be sent there.
+        """
         parts = urlsplit(self.url)
         if parts.scheme != "http":
             raise Unmeasured("raw sockets need an http:// address")
         return parts.hostname or "", parts.port or 80
 
     def shop(self, name: str = SHOP, *, connected_shop: str | None = None) -> Shop:
-        """A client of one shop. Its token is for that shop, or for `connected_shop` (`*`: every shop)."""
+        """Returns a client of one shop. Its token is for that shop, or for `connected_shop` (`*`: every shop)."""
         return Shop(self.url, name, mint(connected_shop or name, key=self.token_key))
 
     def connect(self, name: str = SHOP, page: str = PAGE) -> None:
@@ -59,21 +64,21 @@ class Target:
             shop.connect(page)
 
     def facebook(self) -> Facebook:
-        """A client that sends deliveries."""
+        """Returns a client that sends deliveries."""
         return Facebook(self.url)
 
     def delivery(self, mids: Iterable[str], page: str = PAGE) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-        """Body and signature headers of a delivery of texts."""
+        """Returns body and signature headers of a delivery of texts."""
         body = serialize(texts(mids, page=page))
         return body, list(signed(body, self.app_secret))
 
     def resident_mib(self) -> float:
-        """Memory that the process holds, in MiB."""
+        """Returns the memory of the process in MiB."""
         pages = int(Path(f"/proc/{self._local_pid()}/statm").read_text().split()[1])
         return pages * resource.getpagesize() / MIB
 
     def processor_seconds(self) -> float:
-        """Processor time that the process has used."""
+        """Returns the processor time that the process has used."""
         fields = Path(f"/proc/{self._local_pid()}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
@@ -111,8 +116,9 @@ def attack(title: str, *, limit: float, unit: str) -> Callable[[Run], Run]:
 
 
 async def slowest_delivery(target: Target, during: Awaitable[object], *, most: int = 200, pause: float = 0.05) -> float:
-    """Seconds until the slowest delivery is taken, of those that are sent while `during` runs. A delivery that is
-    answered 503 is sent again, as Facebook does; one that fails otherwise, or is not taken in 10 s, counts as 10 s.
+    """Returns the seconds until the slowest delivery is answered 200, of those that are sent while `during` runs. A
+    delivery that is answered 503 is sent again, as Facebook does. A delivery with another failure, or without an answer
+    in 10 s, counts as 10 s.
 
     At least three deliveries are sent.
     """

@@ -1,4 +1,4 @@
-"""Each attack, against a service of its own with production settings."""
+"""Each attack, against its own service with production settings."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a customer's messages cost those who read them: pages of a hundred, made to be dear."""
+"""The cost of reading a customer's messages: list pages of a hundred messages that are made to be expensive."""
 
 import asyncio
 import time
@@ -49,7 +49,7 @@ def _texts(words: str) -> Iterator[dict[str, Any]]:
 
 
 def _facts() -> Iterator[dict[str, Any]]:
-    """Attachments, quick replies and elements, larger than Facebook allows."""
+    """Yields attachments, quick replies and elements, larger than Facebook allows."""
     deep: Any = "012000123"
     for _ in range(500):
         deep = {"payload": deep}
@@ -79,7 +79,7 @@ def _send(target: Target, name: str, messages: Iterator[dict[str, Any]]) -> None
 
 
 def _get(target: Target, path: str) -> int:
-    """Reads a path of the shop to its end. Returns the bytes of the answer."""
+    """Read a path of the shop to its end. Returns the bytes of the answer."""
     with target.shop() as shop:
         answer = shop.client.get(path, timeout=60, headers={"Accept-Encoding": "identity"})
         if answer.status_code != 200:
@@ -88,7 +88,8 @@ def _get(target: Target, path: str) -> int:
 
 
 def _processor_ms(target: Target, path: str) -> float:
-    """The first read, or the least of two more: what a first read remembers must not hide what each read costs."""
+    """Returns the processor time of the first read, or the least of two more reads. A first read fills caches, which
+    must not hide the cost of each read."""
     found = []
     for _ in range(3):
         before = target.processor_seconds()
@@ -99,7 +100,7 @@ def _processor_ms(target: Target, path: str) -> float:
 
 @attack("a read of 100 messages that were written to be dear", limit=250, unit="ms of processor time, worst shape")
 async def read_of_hundred(target: Target) -> float:
-    """Every shape in turn. The list page has the newest hundred messages."""
+    """Read every shape in turn. The list page has the newest hundred messages."""
     worst = 0.0
     for number, words in enumerate(TEXTS.values()):
         await asyncio.to_thread(_send, target, str(number), _texts(words))
@@ -110,7 +111,7 @@ async def read_of_hundred(target: Target) -> float:
 
 @attack("an export of 100 messages that were written to be dear", limit=250, unit="ms of processor time, worst shape")
 async def export_of_hundred(target: Target) -> float:
-    """The most expensive shapes of text, each in a shop that has only messages of this shape."""
+    """Export the most expensive shapes of text, each in a shop that has only messages of this shape."""
     worst = 0.0
     for name in ("digits split by invisible characters", "numbers of other countries", "one digit each"):
         with target.shop(connected_shop="*") as owner:
@@ -136,7 +137,7 @@ async def stream_of_hundred(target: Target) -> float:
 
 
 def _last_event_id(target: Target, after: str) -> str:
-    """Follows the stream from an event until all earlier events are sent. Returns the id of `ready`."""
+    """Follow the stream from an event until all earlier events are sent. Returns the id of `ready`."""
     with (
         target.shop() as shop,
         httpx2.Client(trust_env=False, verify=NO_TLS, timeout=60) as client,

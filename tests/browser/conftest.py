@@ -90,7 +90,7 @@ def service(shared_graph: FakeGraph, partner: str, tmp_path_factory: pytest.Temp
 
 @pytest.fixture
 def owner(service: Service, graph: FakeGraph) -> Iterator[Owner]:
-    """Returns a shop for this test only, with one connected Page."""
+    """Yields a shop for this test only, with one connected Page."""
     page = new_page(graph.world)
     with Owner(service.url, f"shop-{next(_SHOPS)}") as shop, Facebook(service.url) as facebook:
         shop.bring(page)

@@ -36,7 +36,7 @@ def language(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def newcomer(service: Service, language: str) -> Iterator[Owner]:
-    """Returns a shop without a Page."""
+    """Yields a shop without a Page."""
     with Owner(service.url, f"newcomer-{language}") as shop:
         yield shop
 

@@ -49,7 +49,7 @@ def image(number: int) -> dict[str, Any]:
 
 
 async def signed_in(console: Console, answer: Any, language: str = "en", size: str = "wide") -> Page:
-    """Yields the console. `answer` replies to each request to Facebook's server of pictures."""
+    """Returns the console. `answer` replies to each request to Facebook's server of pictures."""
     console.allowed.add(CDN)
     page = await console.window(language, size)
     await page.route(f"{CDN}/**", answer)
@@ -58,7 +58,7 @@ async def signed_in(console: Console, answer: Any, language: str = "en", size: s
 
 
 async def slip(route: Route) -> None:
-    """Returns the picture of the slip."""
+    """Answer with the picture of the slip."""
     await route.fulfill(body=SLIP, content_type="image/svg+xml")
 
 

@@ -27,7 +27,7 @@ def notice(words: str = "love", page: PageId = PAGE) -> Notice:
 
 @asynccontextmanager
 async def telling(box: Box) -> AsyncIterator[Live]:
-    """Returns the sender of notices as the application builds it."""
+    """Yields the sender of notices as the application builds it."""
     live = Live(box.connection, box.shops, box.sealer, box.metrics)
     task = asyncio.create_task(live.run())
     try:

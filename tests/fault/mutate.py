@@ -101,7 +101,7 @@ def mutations() -> list[Mutation]:
 
 @contextmanager
 def without(mutation: Mutation) -> Iterator[Path]:
-    """Returns a copy of the project without the mechanism."""
+    """Yields a copy of the project without the mechanism."""
     (tagged,) = places()[mutation.keeps]
     with tempfile.TemporaryDirectory(prefix="mutated-") as directory:
         place = Path(directory)

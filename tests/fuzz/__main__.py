@@ -22,7 +22,7 @@ from tests.service import Service, serving
 @click.option("--bodies", default=1_000_000, show_default=True, help="How many to send.")
 @click.option("--seed", default=None, type=int, help="What is drawn; another one each time unless it is given.")
 def main(bodies: int, seed: int | None) -> None:
-    """Starts everything, sends, compares and prints the result."""
+    """Start everything, send, compare and print the result."""
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
     click.echo(f"seed {seed}", err=True)
     began = time.monotonic()

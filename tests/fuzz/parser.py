@@ -1,8 +1,8 @@
-"""`python -m tests.fuzz.parser`: bytes that look for new ways through the parser, guided by the lines they reach.
+"""`python -m tests.fuzz.parser`: inputs that reach new lines of the parser.
 
-Whatever the bytes: they are a delivery or refused as no JSON, read fast and read exactly come to the same, and what is
-kept can be written down. atheris drives it (`make fuzz` installs it); it takes libFuzzer's own options, as
-`-max_total_time=60`, and begins with bodies that a world has drawn.
+Each input is a delivery, or it is refused as not JSON. The fast and the exact reading give the same result, and the
+result can be written as UTF-8. atheris makes the inputs (`make fuzz` installs it). It takes libFuzzer's own options,
+for example `-max_total_time=60`, and begins with bodies that a world has drawn.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ SEEDS = 300
 
 
 def one(body: bytes) -> None:
-    """One body."""
+    """Check one body."""
     read = exact = None
     with suppress(PayloadRefused):
         read = normalize.normalize(body)
@@ -50,12 +50,12 @@ def one(body: bytes) -> None:
 
 
 def told(delivery: Delivery) -> bytes:
-    """Returns the event as bytes. An event that cannot be written down has no bytes."""
+    """Returns the event as bytes. An event that cannot be written has no bytes."""
     return orjson.dumps(dataclasses.asdict(delivery))
 
 
 def main() -> None:
-    """Fuzz until something breaks, or as long as the options say."""
+    """Fuzz until a check fails, or for as long as the options say."""
     rng = random.Random(0)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as corpus:
         world = World(1, rng)

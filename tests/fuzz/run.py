@@ -1,4 +1,4 @@
-"""Bodies without end against a running service, and every shop read and compared with its world."""
+"""An endless sequence of bodies against a running service. Every shop is read and compared with its world."""
 
 import asyncio
 import random
@@ -36,7 +36,7 @@ class Wrong(AssertionError):
 
 @dataclass
 class Found:
-    """What a run came to."""
+    """The result of a run."""
 
     bodies: int = 0
     statuses: "Counter[int]" = field(default_factory=Counter)
@@ -48,7 +48,7 @@ class Found:
 
 
 class Wire:
-    """One keep-alive connection to the service."""
+    """A keep-alive connection to the service."""
 
     def __init__(self, port: int) -> None:
         self.refused = 0
@@ -78,14 +78,14 @@ class Wire:
         return int(head[9:12]), answer
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._streams is not None:
             self._streams[1].transport.abort()
             self._streams = None
 
 
 class Shop:
-    """A world, and the shop that it is."""
+    """A world and its shop."""
 
     def __init__(self, world: World, wire: Wire) -> None:
         self.world = world
@@ -100,17 +100,17 @@ class Shop:
         return orjson.loads(answer)
 
     async def connect(self) -> None:
-        """Connect its Pages."""
+        """Connect the Pages of the shop."""
         for page in self.world.pages:
             await self.call("PUT", f"/pages/{page}", b"{}")
 
     async def deliver(self, body: bytes) -> int:
-        """The status of a delivery."""
+        """Returns the status of a delivery."""
         status, _ = await self._wire.ask("POST", "/webhook", body, *signed(body, APP_SECRET))
         return status
 
     async def walk(self, what: str) -> list[dict[str, Any]]:
-        """Everything there is, page by page."""
+        """Returns all messages, read page by page."""
         found: list[dict[str, Any]] = []
         cursor: str | None = ""
         while cursor is not None:
@@ -120,7 +120,7 @@ class Shop:
         return found
 
     async def compare(self) -> int:
-        """Reads everything and fails if something differs from the world. Returns the number of messages."""
+        """Read everything, and fail if something differs from the world. Returns the number of messages."""
         expected = self.world.readable()
         messages = await self.walk("messages")
         read: dict[Key, Kept] = {}
@@ -142,7 +142,7 @@ class Shop:
         return len(messages)
 
     async def purge(self) -> None:
-        """Deletes everything. Nothing is readable afterwards."""
+        """Delete everything. Nothing is readable afterwards."""
         await self.call("DELETE", "/messages")
         if left := await self.walk("messages"):
             raise Wrong(f"{len(left)} messages outlived the purge")
@@ -159,7 +159,8 @@ def _kept(message: dict[str, Any]) -> Kept:
 async def run(
     service: Service, bodies: int, seed: int, *, worlds: int = WORLDS, told: Callable[[int], None] = lambda _: None
 ) -> Found:
-    """Sends this number of bodies. Raises Wrong with the world's number: with it the seed draws this world again.
+    """Send this number of bodies. Raises Wrong with the world's number: with this number the seed draws the same world
+    again.
 
     `told` is called with the number of bodies since its last call.
     """
@@ -188,7 +189,7 @@ async def run(
 async def live(
     number: int, wire: Wire, rng: random.Random, found: Found, bodies: int, told: Callable[[int], None]
 ) -> None:
-    """The life of one world, from its connection to its purge."""
+    """Run one world, from its connection to its purge."""
     shop, stranger = Shop(World(number, rng), wire), World(_STRANGER, rng)
     await shop.connect()
     for _ in range(BODIES):

@@ -1,6 +1,6 @@
-"""One JSON value in the many spellings that mean the same: who understands only Facebook's own is found out.
+"""One JSON value in its many spellings with the same meaning. A reader that understands only Facebook's spelling fails.
 
-Nothing here uses the code under test.
+This module does not use the code under test.
 """
 
 import json
@@ -26,7 +26,8 @@ class Members:
 
 
 def spelled(value: Any, rng: random.Random) -> bytes:
-    """The value as JSON, `Members` as objects: escapes, spaces, order of members, sometimes a byte order mark."""
+    """Returns the value as JSON, with `Members` as objects. Escapes, spaces and the order of members vary, and there
+    may be a byte order mark."""
     spelling = _Spelling(rng)
     text = spelling.of(value)
     try:
@@ -36,7 +37,7 @@ def spelled(value: Any, rng: random.Random) -> bytes:
 
 
 class _Spelling:
-    """How one body is written."""
+    """The spelling of one body."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
@@ -44,7 +45,7 @@ class _Spelling:
         self._write = json.JSONEncoder(ensure_ascii=rng.random() < 0.7).encode
 
     def of(self, value: Any) -> str:
-        """A value."""
+        """Returns the text of a value."""
         if isinstance(value, Members):
             return "{" + ",".join([self._member(name, item) for name, item in value.pairs]) + self._space() + "}"
         if isinstance(value, dict):

@@ -1,6 +1,6 @@
-"""Whole deliveries over HTTP, and what can be read of them, against a plain model: a short run of `make fuzz`.
+"""Whole deliveries over HTTP, compared with a simple model of what can be read: a short run of `make fuzz`.
 
-FUZZ_BODIES says how many; then others are drawn each time.
+FUZZ_BODIES gives the number of bodies. With it, each run draws other bodies.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ numbers = count(10_000)
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service over a Valkey of its own: the shops of many worlds stay registered there."""
+    """Yields a service with its own Valkey. The shops of many worlds stay registered there."""
     directory = tmp_path_factory.mktemp("fuzz")
     with running("fuzz", directory / "valkey") as valkey, serving(valkey.url, directory / "log") as it:
         yield it
@@ -38,7 +38,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.mark.timeout(180)
 def test_what_is_readable_of_many_bodies_is_what_their_worlds_say(service: Service) -> None:
-    """Some bodies are broken. The answers are 200 or 400, never more. Everything of each shop is read."""
+    """Some bodies are broken. Each answer is 200 or 400. The test reads everything of each shop."""
     found = asyncio.run(run(service, BODIES, SEED, worlds=8))
     assert found.statuses.keys() <= {200, 400}
     assert found.statuses[200] > found.statuses[400] > 0
@@ -51,7 +51,7 @@ def test_what_is_readable_of_many_bodies_is_what_their_worlds_say(service: Servi
 )
 @given(rng=st.randoms(use_true_random=False), bodies=st.integers(1, 8))
 def test_a_shop_reads_what_its_deliveries_said(service: Service, rng: random.Random, bodies: int) -> None:
-    """The same, for hypothesis to look for the smallest deliveries that go wrong."""
+    """hypothesis looks for the smallest deliveries that fail."""
 
     async def one() -> Found:
         found, wire = Found(), Wire(service.port)
@@ -65,7 +65,7 @@ def test_a_shop_reads_what_its_deliveries_said(service: Service, rng: random.Ran
 
 
 def test_a_world_says_the_same_of_every_spelling() -> None:
-    """Of two worlds with the same randomness each body and each message is the same: a seed draws a failure again."""
+    """Two worlds with the same randomness have the same bodies and messages, so that a seed draws a failure again."""
     first, again = World(1, random.Random(7)), World(1, random.Random(7))
     for _ in range(50):
         first.delivery()
@@ -77,7 +77,7 @@ def test_a_world_says_the_same_of_every_spelling() -> None:
 
 
 def test_a_body_is_spelled_in_many_ways() -> None:
-    """With a name that occurs twice, and with half an emoji, which is escaped in every spelling."""
+    """The body has a name that occurs twice, and half an emoji, which is escaped in every spelling."""
     rng = random.Random(1)
     bodies = {spelled(Members([("a", 1), ("a", "x/\ud83d"), ("b", {"c": [True, None]})]), rng) for _ in range(100)}
     assert len(bodies) > 20

@@ -1,7 +1,7 @@
-"""A shop as Facebook sees it, and what must be readable of what it sends: a plain model of whole deliveries.
+"""A shop as Facebook sees it, and what must be readable: a simple model of whole deliveries.
 
-`delivery` draws what happens, tells the model, and writes it down in some spelling. The model knows nothing of bodies:
-it is told what happened, not what was sent.
+`delivery` draws events, gives them to the model, and writes them in some spelling. The model gets the events and not
+the bodies.
 """
 
 import random
@@ -69,7 +69,7 @@ Change = Callable[[Cell | None], Cell | None]
 
 
 def arrives(message: Kept) -> Change:
-    """A message arrives. A new message is stored, with the edit that came before it."""
+    """Store a new message, with the edit that came before it."""
 
     def change(cell: Cell | None) -> Cell | None:
         if cell is None:
@@ -82,7 +82,7 @@ def arrives(message: Kept) -> Change:
 
 
 def edited(number: int, text: str) -> Change:
-    """The edit with the highest number is kept, in every order."""
+    """Keep the edit with the highest number, in every order."""
 
     def change(cell: Cell | None) -> Cell | None:
         if cell is None or (isinstance(cell, Waiting) and number > cell.number):
@@ -95,12 +95,12 @@ def edited(number: int, text: str) -> Change:
 
 
 def taken_back(_: Cell | None) -> Cell:
-    """The unsend is permanent, also before the message has arrived."""
+    """Apply the unsend for ever, also before the message has arrived."""
     return GONE
 
 
 def said(text: str) -> str:
-    """The text as it is stored: half an emoji is replaced."""
+    """Returns the text as it is stored: half an emoji is replaced."""
     return _HALVES.sub("\ufffd", text)
 
 
@@ -121,7 +121,7 @@ class World:
         return {key: cell for key, cell in self._cells.items() if isinstance(cell, Kept)}
 
     def delivery(self) -> bytes:
-        """Draws the next body. The model has already processed it."""
+        """Returns the next body. The model has already processed it."""
         rng = self._rng
         if self._sent and rng.random() < 0.1:
             body, happened = rng.choice(self._sent)
@@ -273,7 +273,7 @@ class World:
 
 
 def garbled(body: bytes, rng: random.Random) -> bytes:
-    """A body with some bytes changed, doubled, removed or moved, or with its end cut off."""
+    """Returns a body with some bytes changed, doubled, removed or moved, or with its end cut off."""
     broken = bytearray(body)
     for _ in range(rng.randint(1, 4)):
         at, size = rng.randrange(len(broken) + 1), rng.randint(1, 12)

@@ -1,4 +1,4 @@
-"""What the code logs, read from its source: every event with its levels and fields, wherever it is written."""
+"""Events that the code logs, read from its source: every event with its levels and fields, wherever it is written."""
 
 import ast
 from collections import defaultdict
@@ -48,7 +48,7 @@ def events_of(parsed: ast.Module) -> dict[str, Event]:
 
 
 def request_fields_of(parsed: ast.Module) -> set[str]:
-    """The fields of a request's line that a module puts there."""
+    """Returns the fields that a module puts into a request's line."""
     found: set[str] = set()
     for node in ast.walk(parsed):
         match node:
@@ -62,7 +62,7 @@ def request_fields_of(parsed: ast.Module) -> set[str]:
 
 
 def _is_line(where: ast.expr) -> bool:
-    """`facts[...]`, `line[...]`, `log[...]`, or what `.setdefault("log", {})` gives."""
+    """Returns True for `facts[...]`, `line[...]`, `log[...]`, or the result of `.setdefault("log", {})`."""
     match where:
         case ast.Name(id=name):
             return name in REQUEST_PARTS or name == "log"
@@ -73,7 +73,7 @@ def _is_line(where: ast.expr) -> bool:
 
 @cache
 def all_events() -> dict[str, Event]:
-    """Every event of the code that is installed, with the two that are put together by hand."""
+    """Returns every event of the installed code, with the two that the code puts together by hand."""
     found: dict[str, Event] = defaultdict(Event)
     for module in modules(*packages()):
         parsed = tree(ROOT / module.path)

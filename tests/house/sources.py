@@ -1,4 +1,5 @@
-"""Our own files, as the house tests read them: modules with their import statements, and what git would commit."""
+"""The project's files, as the house tests read them: modules with their import statements, and the files that git would
+commit."""
 
 import ast
 import shutil
@@ -15,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Import:
-    """One import of one name: the module, if it is one, and the line."""
+    """One import of one name: the module, if the name is a module, and the line."""
 
     module: str
     line: int
@@ -26,13 +27,13 @@ class Import:
 
     @property
     def package(self) -> str:
-        """The first part."""
+        """Returns the first part of the name."""
         return self.module.partition(".")[0]
 
 
 @dataclass(frozen=True)
 class Module:
-    """One of our modules: dotted name, path from the root, docstring, imports."""
+    """One of the project's modules: dotted name, path from the root, docstring, imports."""
 
     name: str
     path: str
@@ -42,13 +43,13 @@ class Module:
 
     @property
     def package(self) -> str:
-        """The first part."""
+        """Returns the first part of the name."""
         return self.name.partition(".")[0]
 
 
 @cache
 def pyproject() -> dict[str, Any]:
-    """pyproject.toml."""
+    """Returns the content of pyproject.toml."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -60,26 +61,26 @@ def packages() -> tuple[str, ...]:
 
 @cache
 def source(path: Path) -> str:
-    """The text of a file, read once."""
+    """Returns the text of a file. The text is cached."""
     return path.read_text(encoding="utf-8")
 
 
 @cache
 def tree(path: Path) -> ast.Module:
-    """A module of Python, parsed once for all tests of a process."""
+    """Returns the syntax tree of a Python module. The tree is cached."""
     return ast.parse(source(path))
 
 
 @cache
 def modules(*folders: str) -> tuple[Module, ...]:
-    """Every module under these folders of the root."""
+    """Returns every module in these folders of the root."""
     paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
     names = {_name(path) for path in paths}
     return tuple(_module(path, names) for path in paths)
 
 
 def read_module(name: str, path: str, source: str, known: frozenset[str] = frozenset()) -> Module:
-    """A module from its source; `known` are the dotted names of our modules."""
+    """Returns a module, read from its source. `known` are the dotted names of the project's modules."""
     return _read(name, path, ast.parse(source), known)
 
 
@@ -114,7 +115,7 @@ def _name(path: Path) -> str:
 
 
 def _modules_of(node: ast.Import | ast.ImportFrom, known: frozenset[str]) -> Iterator[str]:
-    """The modules that a statement imports: `from ops import values` imports ops.values where that is a module."""
+    """Yields the modules that a statement imports. `from ops import values` imports ops.values if that is a module."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
         return
@@ -125,7 +126,8 @@ def _modules_of(node: ast.Import | ast.ImportFrom, known: frozenset[str]) -> Ite
 
 @cache
 def committed() -> tuple[Path, ...]:
-    """The files that git has, or would take with `git add --all`; from an unpacked archive, every file there is."""
+    """Returns the files that git has, or would take with `git add --all`. In an unpacked archive, returns
+    every file."""
     git = shutil.which("git")
     if git is None or not (ROOT / ".git").exists():
         hidden = {".venv", ".data", ".cache", ".git"}

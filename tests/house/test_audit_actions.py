@@ -1,4 +1,4 @@
-"""What the audit log calls an action is the name of a route, also where a command or a callback did it."""
+"""An action in the audit log is the name of a route, also if a command or a callback did it."""
 
 import ast
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ RECORDING = {"record", "with_tools", "Access"}
 
 
 def actions(parsed: ast.Module) -> Iterator[tuple[int, str]]:
-    """Line and text of every plain word that is given to such a call."""
+    """Yields line and text of every plain word that is given to such a call."""
     for node in ast.walk(parsed):
         if not isinstance(node, ast.Call):
             continue
@@ -24,7 +24,7 @@ def actions(parsed: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def test_an_action_is_the_name_of_a_route() -> None:
-    """A reader of the log looks the action up in the description of the API."""
+    """A reader of the log finds the action in the description of the API."""
     found = [(m.path, line, name) for m in modules(*packages()) for line, name in actions(tree(ROOT / m.path))]
     assert {"purgeMessages", "connectPage", "listAudit", "exportShop"} <= {name for *_, name in found}
     routes = {route.name for route in application().routes}
@@ -32,5 +32,5 @@ def test_an_action_is_the_name_of_a_route() -> None:
 
 
 def test_another_word_would_be_found() -> None:
-    """The rule itself is tried."""
+    """The test gives the rule a wrong word."""
     assert list(actions(ast.parse('tools.record(shop, "purge_all")'))) == [(1, "purge_all")]

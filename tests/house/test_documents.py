@@ -27,37 +27,37 @@ WRITTEN_BY_HAND = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/api.md",
 
 
 def rows(document: str, heading: str) -> list[list[str]]:
-    """The cells of the first table under a heading, without its head."""
+    """Returns the cells of the first table under a heading, without its head."""
     section = re.split(r"^#+ ", document.split(f"# {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
     table = re.findall(r"(?:^\|.*\n)+", section, re.MULTILINE)[0]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()[2:]]
 
 
 def test_make_docs_changes_nothing() -> None:
-    """Tables, types and hashes are those of the code. When this fails, run `make docs`."""
+    """Tables, types and hashes are those of the code. If this test fails, run `make docs`."""
     assert [path.name for path, text in generate.generated().items() if path.read_text(encoding="utf-8") != text] == []
 
 
 def test_a_line_that_is_no_row_of_the_table_of_keys_is_refused() -> None:
-    """A key that is left out of docs/reference.md in silence would be a key that no operator knows of."""
+    """Otherwise docs/reference.md would silently leave out a key, and no operator would know of it."""
     with pytest.raises(ValueError, match="not a row"):
         generate.stored_keys("Keys.\n\n    page:{P}  which shop a Page belongs to\n")
 
 
 def test_every_limit_says_why() -> None:
-    """A number without a reason cannot be judged, and cannot be changed."""
+    """Without a reason nobody can judge or change a number."""
     assert [row for row in generate.limits() if not row[2]] == []
 
 
 def test_every_outcome_of_a_delivery_is_explained() -> None:
-    """Each that `page_inbox_deliveries_total` can count."""
+    """The outcomes are those that `page_inbox_deliveries_total` counts."""
     (family,) = [f for f in application().services.metrics.collect() if f.name == "page_inbox_deliveries"]
     counted = {sample.labels["outcome"] for sample in family.samples}
     assert {row[2].strip("`") for row in rows(API, "The webhook")} == counted
 
 
 def test_every_failure_of_facebook_is_explained() -> None:
-    """Every reason once, with the status under which `/openapi.json` has it."""
+    """Every reason has one row, with the status that `/openapi.json` gives it."""
     listed = [(int(row[0]), row[1].strip("`")) for row in rows(API, "When Facebook fails")]
     assert sorted(reason for _, reason in listed) == sorted(get_args(GraphReason))
     responses = describe(application().routes, version="1")["components"]["responses"]
@@ -67,7 +67,7 @@ def test_every_failure_of_facebook_is_explained() -> None:
 
 
 def test_the_errors_that_a_program_meets_have_reasons_that_exist() -> None:
-    """A program decides by them. The last ones are the client's own."""
+    """A program decides by these reasons. The last ones come from the client itself."""
     known = {reason for reasons in REASONS.values() for reason in reasons} | {"offline", "no_answer"}
     named = {reason for row in rows(INTEGRATE, "7. Errors") for reason in re.findall(r"`([a-z_]+)`", row[0])}
     assert named - {"transient"} <= known | {"token_unavailable"}
@@ -76,13 +76,13 @@ def test_the_errors_that_a_program_meets_have_reasons_that_exist() -> None:
 
 @pytest.mark.parametrize("document", [API, INTEGRATE])
 def test_every_end_of_a_stream_is_explained(document: str) -> None:
-    """Each that a viewer can get."""
+    """The ends are those that a viewer can get."""
     (line,) = [one for one in re.findall(r".*`closing`.*", document) if "`slow`" in one]
     assert set(re.findall(r"`([a-z_]+)`", line)) - {"end"} == set(get_args(SentEnd))
 
 
 def test_the_back_end_of_the_document_makes_a_token_that_the_service_accepts() -> None:
-    """With a text as its key. A caller who has not signed in gets no token."""
+    """Its key is a text. A caller who has not signed in gets no token."""
     (code,) = re.findall(r"```python\n(.*?)```", INTEGRATE, re.DOTALL)
     names: dict[str, Any] = {"app": SimpleNamespace(post=lambda _: lambda function: function), "session": {}}
     environ = {"TOKEN_KEYS": "0123456789abcdef" * 4}
@@ -95,20 +95,20 @@ def test_the_back_end_of_the_document_makes_a_token_that_the_service_accepts() -
 
 
 def test_every_folder_is_in_the_readme() -> None:
-    """Each package, and the other folders."""
+    """The table has each package and the other folders."""
     listed = {row[0].strip("`/") for row in rows(README, "Where is what")}
     assert listed == {*packages(), "bench", "docs", "examples", "k8s", "proxy", "systemd", "tests"}
 
 
 def test_the_example_answer_is_json() -> None:
-    """A reader copies it."""
+    """A reader may copy it."""
     for block in re.findall(r"```json\n(.*?)```", README, re.DOTALL):
         assert json.loads(block)
 
 
 @pytest.mark.parametrize("name", WRITTEN_BY_HAND)
 def test_named_files_are_there(name: str) -> None:
-    """In code marks and in links. `NAME` is a placeholder for any name."""
+    """The names are in code marks and in links. `NAME` is a placeholder for any name."""
     path = ROOT / name
     text = path.read_text(encoding="utf-8")
     named = [
@@ -120,7 +120,7 @@ def test_named_files_are_there(name: str) -> None:
 
 
 def test_every_decision_has_its_four_parts() -> None:
-    """Each number is used once, and a decision that code or a document names is there."""
+    """Each number is used once, and every decision that code or a document names exists."""
     records = sorted((ROOT / "docs" / "adr").glob("*.md"))
     assert len({int(record.name[:4]) for record in records}) == len(records)
     for record in records:

@@ -11,7 +11,7 @@ TEXT: Final = (ROOT / "docs" / "facebook-app.md").read_text(encoding="utf-8")
 
 
 def rows(title: str) -> list[list[str]]:
-    """The names in code letters in the first cell of each row of the section's first table."""
+    """Returns the names in code letters in the first cell of each row of the section's first table."""
     section = re.split(rf"^#+ .*{re.escape(title)}.*$", TEXT, maxsplit=1, flags=re.MULTILINE)[1]
     table = re.search(r"(?:^\|.*\|\n)+", section, re.MULTILINE)
     assert table is not None
@@ -36,6 +36,6 @@ def test_every_permission_has_its_reason_its_recording_and_its_text() -> None:
 
 
 def test_every_way_for_a_token_to_die_has_its_row() -> None:
-    """With what happened and what to do."""
+    """The row says what happened and what to do."""
     assert [name for row in rows("A token dies") for name in row] != []
     assert {name for row in rows("A token dies") for name in row} == {*get_args(TokenReason)}

@@ -1,4 +1,4 @@
-"""What lies in the repository, and what must not."""
+"""Files that belong in the repository, and files that do not."""
 
 import ast
 import re
@@ -26,7 +26,7 @@ TEXTS = {".py", ".lua", ".md", ".toml", ".txt", ".yaml", ".yml", ".json", ".cfg"
 
 @cache
 def texts() -> dict[str, str]:
-    """Every committed text by its path from the root."""
+    """Returns every committed text by its path from the root."""
     return {
         str(path.relative_to(ROOT)): source(path)
         for path in committed()
@@ -35,13 +35,13 @@ def texts() -> dict[str, str]:
 
 
 def test_nothing_points_out_of_the_repository() -> None:
-    """A clone on another machine has no neighbours of this one."""
+    """A clone on another machine does not have the folders beside this one."""
     wrong = [name for name, text in texts().items() if any(place in text for place in NEIGHBOURS)]
     assert wrong == []
 
 
 def test_no_file_names_a_package_index() -> None:
-    """Requirements are names, versions and hashes."""
+    """A requirement has a name, a version and hashes."""
     found = {name: match.group() for name, text in texts().items() if (match := INDEXES.search(text))}
     assert found == {}
     assert "emit-index" + "-url" not in texts()["Makefile"], "what makes them leaves the addresses out unless asked"
@@ -65,7 +65,7 @@ def test_every_lua_script_has_a_name_in_python_and_the_other_way_round() -> None
 
 
 def test_every_name_of_a_script_is_used() -> None:
-    """Outside the module that defines it."""
+    """The use is outside the module that defines the name."""
     used = {
         alias.name
         for module in modules("cache")
@@ -78,7 +78,7 @@ def test_every_name_of_a_script_is_used() -> None:
 
 
 def test_what_scripts_share_is_used_and_stands_once() -> None:
-    """Each block of the prelude is used. No script has a prefix of a key or a position in a record of its own."""
+    """Each block of the prelude is used. No script writes a prefix of a key or a position in a record itself."""
     texts = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "cache" / "scripts").glob("*.lua")}
     uses = {
         name
@@ -94,7 +94,7 @@ def test_what_scripts_share_is_used_and_stands_once() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "cache" / "scripts").glob("*.lua")), ids=lambda path: path.stem)
 def test_a_script_says_what_it_takes_and_gives(path: Path) -> None:
-    """After the line with its flags: what it does, its keys, its arguments, its reply."""
+    """After the line with its flags, a script describes its work, keys, arguments and reply."""
     lines = path.read_text(encoding="utf-8").splitlines()
     assert re.fullmatch(r"#!lua( flags=[a-z,-]+)?", lines[0])
     head = []
@@ -117,7 +117,7 @@ def test_the_packages_of_pyproject_are_the_folders() -> None:
 
 
 def test_the_tools_look_at_every_package() -> None:
-    """mypy at the tests and the benchmarks too."""
+    """mypy also checks the tests and the benchmarks."""
     tools = pyproject()["tool"]
     assert set(tools["mypy"]["packages"]) == {*packages(), "tests", "bench", "docs"}
     assert set(tools["vulture"]["paths"]) == set(packages())
@@ -142,6 +142,6 @@ def _matches(file: str, patterns: list[str]) -> bool:
 
 
 def test_no_secret_lies_in_the_repository() -> None:
-    """No private key, and nothing that looks like a token of Facebook."""
+    """The repository has no private key and no text in the form of a token of Facebook."""
     marks = ("-----BEGIN " + "PRIVATE", "-----BEGIN RSA " + "PRIVATE", "EA" + "ACE", "gh" + "p_")
     assert [name for name, text in texts().items() if any(mark in text for mark in marks)] == []

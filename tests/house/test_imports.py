@@ -127,12 +127,13 @@ IMPURE = {
 
 
 def ours() -> tuple[Module, ...]:
-    """Every module of our packages, read at the first test that asks and not while tests are collected."""
+    """Returns every module of the project. The modules are read at the first test that needs them, and not while tests
+    are collected."""
     return modules(*packages())
 
 
 def within(name: str, allowed: tuple[str, ...]) -> bool:
-    """Whether a module is one of these modules, or in one of these packages."""
+    """Returns True if a module is one of these modules or in one of these packages."""
     return any(name == one or name.startswith(f"{one}.") for one in allowed)
 
 
@@ -142,13 +143,13 @@ def is_pure(module: Module) -> bool:
 
 
 def imports_of(module: Module) -> Iterator[tuple[str, Import]]:
-    """Each with the place to point at."""
+    """Yields the imports, each with its place."""
     for one in module.imports:
         yield f"{module.path}:{one.line} imports {one.module}", one
 
 
 def refused(module: Module) -> list[str]:
-    """What the tables do not allow."""
+    """Returns the imports that the tables do not allow."""
     found = []
     for place, one in imports_of(module):
         if one.package in OURS:
@@ -164,12 +165,12 @@ def refused(module: Module) -> list[str]:
 
 
 def impurities(module: Module) -> list[str]:
-    """What a pure module must not import."""
+    """Returns the imports that a pure module must not have."""
     return [place for place, one in imports_of(module) if within(one.module, tuple(IMPURE))]
 
 
 def test_every_package_is_in_the_table() -> None:
-    """And the table names no other."""
+    """The table names no other package."""
     assert set(OURS) == set(packages())
 
 
@@ -179,12 +180,12 @@ def test_a_module_imports_only_what_its_package_may() -> None:
 
 
 def test_a_pure_module_imports_nothing_that_touches_the_world() -> None:
-    """Clock, waiting and randomness come in as arguments."""
+    """Clock, waiting and randomness are arguments."""
     assert [place for module in ours() if is_pure(module) for place in impurities(module)] == []
 
 
 def test_the_pure_modules_are_there() -> None:
-    """A renamed one would otherwise leave the list in silence."""
+    """Otherwise a renamed module would silently leave the list."""
     assert set(PURE) <= {module.name for module in ours()}
 
 
@@ -212,13 +213,13 @@ LOADED_BY_NAME: dict[str, tuple[str, ...]] = {
 
 
 def test_modules_are_loaded_by_name_only_where_the_table_says_so() -> None:
-    """A command's module when the command is called, tracing when it is switched on."""
+    """A command's module is loaded when the command is called, and tracing when it is switched on."""
     found = {m.name: tuple(sorted({one.module for one in m.imports if one.by_name})) for m in ours()}
     assert {name: loaded for name, loaded in found.items() if loaded} == LOADED_BY_NAME
 
 
 def test_production_carries_no_simulator() -> None:
-    """The packages of the wheel, and the modules that import it: two commands of `app` and what they share."""
+    """The wheel does not have the simulator's package. Only two commands of `app`, and what they share, import it."""
     assert "simulator" not in pyproject()["tool"]["setuptools"]["packages"]
     importers = {
         m.name for m in ours() if m.package != "simulator" and any(i.package == "simulator" for i in m.imports)
@@ -227,7 +228,7 @@ def test_production_carries_no_simulator() -> None:
 
 
 def test_nobody_imports_the_application_but_itself_tests_and_the_bench() -> None:
-    """It is the only place where the parts meet, so it must be the last."""
+    """`app` connects all packages, so no other package may depend on it."""
     others = [module for module in ours() if module.package != "app"]
     assert [place for m in others for place, one in imports_of(m) if one.package == "app"] == []
 
@@ -246,7 +247,7 @@ def test_an_init_is_a_docstring() -> None:
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    """Over any number of modules, and through `importlib` too."""
+    """A circle may have any number of modules, and may go through `importlib`."""
     graph = {module.name: sorted({i.module for i in module.imports if i.package in OURS}) for module in ours()}
     assert circle(graph) == []
 
@@ -256,7 +257,7 @@ _IMPORTED_SCRIPT = re.compile(r"""\b(?:from|import)\s*\(?\s*["'`]\./([\w-]+\.js)
 
 
 def test_no_modules_of_the_console_import_each_other_in_a_circle() -> None:
-    """Also if they import it later or export it again. Each imports only what exists."""
+    """This is true also if they import it later or export it again. Each imports only names that exist."""
     paths = [*(ROOT / "console" / "js").glob("*.js"), ROOT / "client" / "page-inbox.js"]
     scripts = {path.name: path.read_text(encoding="utf-8") for path in paths}
     graph = {name: _IMPORTED_SCRIPT.findall(source) for name, source in scripts.items()}
@@ -267,7 +268,7 @@ def test_no_modules_of_the_console_import_each_other_in_a_circle() -> None:
 
 
 def test_the_client_is_the_only_module_of_the_console_that_calls_the_service() -> None:
-    """And the client itself imports nothing, from anywhere."""
+    """The client itself imports nothing."""
     scripts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "console" / "js").glob("*.js")}
     calls = re.compile(r"(?:await|return|=) fetch\(|EventSource|XMLHttpRequest|WebSocket|sendBeacon")
     assert {name for name, source in scripts.items() if calls.search(source)} <= {"words.js"}
@@ -276,7 +277,7 @@ def test_the_client_is_the_only_module_of_the_console_that_calls_the_service() -
 
 
 def test_every_module_says_what_it_is() -> None:
-    """In one sentence or more, before anything else."""
+    """The docstring comes first and has one sentence or more."""
     paths = [path for folder in (*packages(), "tests", "bench") for path in sorted((ROOT / folder).rglob("*.py"))]
     assert [str(path) for path in paths if not re.match(r'r?"""[^"]{10}', source(path))] == []
 
@@ -327,13 +328,13 @@ def circle(graph: dict[str, list[str]]) -> list[str]:
     ],
 )
 def test_the_tables_refuse_what_they_should(name: str, source: str) -> None:
-    """The rule itself is tried: a house test that can refuse nothing proves nothing."""
+    """The test gives the rules imports that they must refuse."""
     module = read_module(name, "x.py", source, frozenset({"cache.keys"}))
     assert refused(module)
 
 
 def test_the_other_rules_refuse_what_they_should() -> None:
-    """Impurity, circles, code in an `__init__`."""
+    """The rules are about impure modules, circles, and code in an `__init__`."""
     assert impurities(read_module("domain.x", "x.py", "import time"))
     assert impurities(read_module("domain.x", "x.py", "from urllib import request", frozenset({"urllib.request"})))
     assert not impurities(read_module("domain.x", "x.py", "from urllib.parse import quote"))

@@ -1,4 +1,4 @@
-"""docs/logging.md against the code: every event with its levels and fields, every field with how it passes."""
+"""docs/logging.md against the code: every event with its levels and fields, and how each field is masked."""
 
 import ast
 import re
@@ -18,7 +18,7 @@ OUTCOMES = {*get_args(Outcome), "not_kept", "skipped"}
 
 
 def rows(heading: str) -> list[list[str]]:
-    """The cells of the table under a heading, without its head."""
+    """Returns the cells of the table under a heading, without its head."""
     section = DOCUMENT.split(f"\n## {heading}\n", 1)[1].partition("\n## ")[0]
     return [
         [cell.strip() for cell in line.strip("|").split(" | ")]
@@ -43,7 +43,7 @@ def test_each_event_and_field_has_one_row() -> None:
 
 
 def test_every_event_of_the_code_is_in_the_table_and_no_other() -> None:
-    """By the name under which it is found in the log."""
+    """The name is the one under which the log has the event."""
     assert set(EVENTS) == set(all_events()) | BY_HAND
 
 
@@ -55,7 +55,7 @@ def test_every_event_has_the_levels_that_it_is_logged_at() -> None:
 
 
 def test_every_event_has_the_fields_that_it_may_have() -> None:
-    """Exactly these fields."""
+    """The table has exactly these fields."""
     assert {name: fields for name, (_, fields) in EVENTS.items() if name not in BY_HAND} == {
         name: event.fields for name, event in all_events().items()
     }
@@ -78,12 +78,12 @@ def test_every_field_is_in_the_table_with_the_way_that_it_passes() -> None:
 
 
 def test_an_outcome_of_a_delivery_passes_as_a_number_alone() -> None:
-    """Their names are fields of its line."""
+    """Their names are fields of the delivery's line."""
     assert redact(None, "info", dict.fromkeys(OUTCOMES - {"stored"}, "x")) == dict.fromkeys(OUTCOMES - {"stored"}, MASK)
 
 
 def test_the_reader_of_the_code_sees_what_it_should() -> None:
-    """A house test that sees nothing proves nothing."""
+    """Otherwise the other tests would compare nothing."""
     source = 'log.info("a", b=1)\nself._log.error("c", exc_info=e)\nlog.exception("d")\nlog.info(name)\nother.info("e")'
     found = events_of(ast.parse(source))
     assert found["a"].levels == {"info"}

@@ -7,14 +7,14 @@ from tests.house.sources import ROOT, committed, tree
 
 
 def members(node: ast.ClassDef) -> set[str]:
-    """Names of its methods and annotated fields."""
+    """Returns the names of a class's methods and annotated fields."""
     functions = {one.name for one in node.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)}
     fields = [one.target for one in node.body if isinstance(one, ast.AnnAssign)]
     return functions | {field.id for field in fields if isinstance(field, ast.Name)}
 
 
 def test_no_class_name_stands_for_two_things() -> None:
-    """A Protocol may have the name of the class that it describes; that class then has all methods of the Protocol."""
+    """A Protocol may have the name of the class that it describes. This class then has all methods of the Protocol."""
     classes: dict[str, list[str]] = defaultdict(list)
     has: dict[str, set[str]] = {}
     protocols: list[tuple[str, str, set[str]]] = []

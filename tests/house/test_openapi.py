@@ -1,4 +1,4 @@
-"""The document that is served describes the table that serves."""
+"""The document that the service sends describes the table of routes that it uses."""
 
 import re
 from typing import Any, get_args
@@ -24,7 +24,7 @@ GUARDED = [route for route in ROUTES if route.scope is not None]
 
 @pytest.fixture(scope="module")
 def document() -> Json:
-    """The description without a token and without Redis."""
+    """Returns the description, read without a token and without Redis."""
     client = TestClient(application(PUBLIC_URL="https://inbox.example"))
     answer = client.get("/openapi.json")
     client.close()
@@ -43,7 +43,7 @@ def operations(document: Json) -> dict[tuple[str, str], Json]:
 
 
 def test_it_is_openapi_3_1_with_a_title_and_a_place(document: Json) -> None:
-    """What a client generator reads first."""
+    """A client generator reads these parts first."""
     assert re.fullmatch(r"3\.1\.\d+", document["openapi"])
     assert document["info"]["title"] == "Page Inbox"
     assert document["info"]["version"]
@@ -51,13 +51,14 @@ def test_it_is_openapi_3_1_with_a_title_and_a_place(document: Json) -> None:
 
 
 def test_every_guarded_route_is_described_and_nothing_else(document: Json) -> None:
-    """By method and path; of the public ones, the keys that verify receipts."""
+    """The routes are compared by method and path. The only public route is the one with the keys that verify
+    receipts."""
     keys = ("GET", "/.well-known/jwks.json")
     assert set(operations(document)) == {(route.method, route.path) for route in GUARDED} | {keys}
 
 
 def test_every_operation_demands_the_scope_of_its_route(document: Json) -> None:
-    """By a declared scheme. The description also says it in words."""
+    """The scheme is declared. The description also names the scope in words."""
     described = operations(document)
     (scheme,) = document["components"]["securitySchemes"]
     for route in GUARDED:
@@ -70,7 +71,7 @@ def test_every_operation_demands_the_scope_of_its_route(document: Json) -> None:
 
 
 def test_operation_ids_are_unique_words(document: Json) -> None:
-    """Generated clients make methods of them."""
+    """Generated clients use them as names of methods."""
     ids = [operation["operationId"] for operation in operations(document).values()]
     assert len(set(ids)) == len(ids)
     assert all(re.fullmatch(r"[a-z][A-Za-z]+", one) for one in ids)
@@ -86,7 +87,7 @@ def test_every_reference_leads_somewhere(document: Json) -> None:
 
 
 def test_every_schema_is_a_schema(document: Json) -> None:
-    """Of JSON Schema 2020-12, which OpenAPI 3.1 uses unchanged."""
+    """The schemas follow JSON Schema 2020-12, which OpenAPI 3.1 uses unchanged."""
     for schema in document["components"]["schemas"].values():
         jsonschema_rs.validator_for({**schema, "components": document["components"]})
 

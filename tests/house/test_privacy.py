@@ -14,7 +14,7 @@ MARKS = {"skip", "skipif", "xfail"}
 
 
 def rows() -> list[list[str]]:
-    """The cells of the table, its head first."""
+    """Returns the cells of the table. Its head comes first."""
     lines = [line for line in LEDGER.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in [lines[0], *lines[2:]]]
 
@@ -51,7 +51,7 @@ def marks_in(path: str) -> dict[str, set[str]]:
 
 
 def faults(row: list[str]) -> list[str]:
-    """What is wrong with a row."""
+    """Returns the faults of a row."""
     if len(row) != len(HEAD) or not all(row):
         return ["a cell is missing"]
     _, mechanism, test, _ = row
@@ -76,12 +76,12 @@ def test_the_table_has_its_four_columns_and_every_promise_once() -> None:
 
 @pytest.mark.parametrize("row", rows()[1:], ids=lambda row: row[0])
 def test_a_promise_has_a_mechanism_that_is_there_and_a_test_that_runs(row: list[str]) -> None:
-    """Named as they are found: a file, and a file with its test."""
+    """A mechanism is named by its file, and a test by its file and name."""
     assert faults(row) == []
 
 
 def test_every_document_and_file_that_the_ledger_names_is_there() -> None:
-    """In its prose and in its last column too."""
+    """The names are in the prose and in the last column too."""
     paths = [name for name in names(LEDGER) if re.fullmatch(r"[\w./-]+\.(md|py|lua|yaml|js)", name)]
     assert [path for path in paths if not (ROOT / path).is_file()] == []
 
@@ -99,7 +99,7 @@ def test_every_document_and_file_that_the_ledger_names_is_there() -> None:
     ],
 )
 def test_a_row_that_does_not_hold_is_refused(row: list[str], fault: str) -> None:
-    """The rule itself is tried."""
+    """The test gives the rule wrong rows."""
     assert any(fault in found for found in faults(row))
 
 
@@ -114,6 +114,6 @@ def test_a_row_that_does_not_hold_is_refused(row: list[str], fault: str) -> None
     ],
 )
 def test_a_test_that_does_not_run_is_noticed(source: str) -> None:
-    """By its own mark or its module's."""
+    """The test itself or its module may have the mark."""
     assert marks_of(source)["test_x"]
     assert not marks_of("@pytest.mark.parametrize('x', [1])\ndef test_x(x): ...")["test_x"]

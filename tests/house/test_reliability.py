@@ -1,4 +1,4 @@
-"""docs/reliability.md: a row for each fault that a test brings about, and a mutation that each test notices."""
+"""docs/reliability.md: a row for each fault that a test causes, and a mutation that each test notices."""
 
 import ast
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ DOCUMENT = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
 
 
 def faults_brought_about() -> Iterator[tuple[str, str]]:
-    """Each fault that a test is marked with, and the test."""
+    """Yields each fault with the test that is marked with it."""
     for path in sorted((ROOT / "tests" / "fault").glob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -26,14 +26,14 @@ def faults_brought_about() -> Iterator[tuple[str, str]]:
 
 
 def lines_of_the_document() -> list[list[str]]:
-    """The cells of the table, without its head."""
+    """Returns the cells of the table, without its head."""
     made = DOCUMENT.partition(BEGIN)[2].partition(END)[0]
     drawn = [line for line in made.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in drawn[2:]]
 
 
 def test_every_fault_that_is_tested_has_its_row_and_no_other() -> None:
-    """Where this fails, `make reliability` has not been run since; tests/fault/rows.py says how to run a part."""
+    """If this fails, `make reliability` was not run since the change. tests/fault/rows.py says how to run a part."""
     assert sorted(row[0] for row in lines_of_the_document()) == sorted({fault for fault, _ in faults_brought_about()})
 
 
@@ -46,7 +46,7 @@ def test_nothing_is_lost_or_duplicated_without_a_reason() -> None:
 
 
 def test_every_fault_has_a_mutation_that_its_own_test_must_notice() -> None:
-    """And there is no mutation of a fault without a test."""
+    """No mutation belongs to a fault without a test."""
     of_tests = set(faults_brought_about())
     assert {fault for fault, _ in of_tests} == {one.fault for one in mutations()}
     named = {(one.fault, one.test.partition("[")[0]) for one in mutations()}
@@ -70,7 +70,7 @@ def test_a_mutated_module_differs_and_can_be_imported() -> None:
 
 @pytest.mark.parametrize("instead", ["x = 1", "y = gone", "y = ("])
 def test_a_mutation_that_proves_nothing_is_refused(instead: str) -> None:
-    """The same line, an unknown name, a broken line."""
+    """The line is the same, uses an unknown name, or is broken."""
     place = Place(Path("x.py"), "# keeps: x\nx = 1\n", 11, 16, "")
     with pytest.raises((ValueError, SyntaxError)):
         place.replaced(instead)
@@ -101,7 +101,7 @@ def test_runs_of_one_fault_are_one_line_with_the_longest_recovery() -> None:
 
 
 def test_a_run_of_some_faults_leaves_the_lines_of_the_others(tmp_path: Path) -> None:
-    """And the text around the table stays."""
+    """The text around the table stays too."""
     document, run = tmp_path / "document.md", tmp_path / "rows"
     document.write_text(f"before {BEGIN} {END} after")
     for fault, acknowledged in (("flood", 1), ("fire", 2), ("fire", 3)):

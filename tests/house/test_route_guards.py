@@ -38,7 +38,7 @@ STATUS = ("GET", "/facebook/data-deletion/{code}")
 
 
 def application() -> Application:
-    """With production settings, and a Redis that refuses connections."""
+    """Returns the application with production settings and a Redis that refuses connections."""
     environ = {
         "REDIS_URL": "unix:///nonexistent/page-inbox.sock",
         "FACEBOOK_APP_SECRET": "app-secret-of-the-guarded-house",
@@ -72,7 +72,7 @@ def app() -> Application:
 
 @pytest.fixture(scope="module")
 def guarded(app: Application) -> list[Guarded]:
-    """Every route with a scope, at each of its paths, with HEAD beside GET."""
+    """Returns every route with a scope, at each of its paths. HEAD is added to each GET."""
     return [
         Guarded(method, path, route.scope, route.body is not None or _needs_parameter(route))
         for route in app.routes
@@ -84,19 +84,19 @@ def guarded(app: Application) -> list[Guarded]:
 
 @pytest.fixture(scope="module")
 def client(app: Application) -> Iterator[TestClient]:
-    """Asks without starting what runs beside the requests."""
+    """Yields a client that does not start the background tasks."""
     client = TestClient(app, raise_server_exceptions=False)
     yield client
     client.close()
 
 
 def token(shop: str, *scopes: Scope, key: Secret = KEY, ttl: int = 60, now: float | None = None) -> str:
-    """A token as the service's own issuer would make it."""
+    """Returns a token as the service's own issuer makes it."""
     return Tokens([key]).mint(ShopId(shop), scopes, ttl, "dara", time.time() if now is None else now)
 
 
 def assert_refused(client: TestClient, route: Guarded, bearer: str | None, status: int, reason: str) -> None:
-    """A call of this route gets this answer. A HEAD has no body, so it has no reason."""
+    """Check that a call of this route gets this answer. A HEAD has no body, so it has no reason."""
     found = ask(client, route.method, route.path, bearer)
     assert (route, *found) == (route, status, "" if route.method == "HEAD" else reason)
 
@@ -121,20 +121,20 @@ def test_the_public_routes_are_a_written_list(app: Application) -> None:
 
 
 def test_every_scope_of_the_table_is_one_that_tokens_can_have(guarded: list[Guarded]) -> None:
-    """And every guarded route has its shop in the path: that is what the token is held against."""
+    """Every guarded route has its shop in the path, which the guard compares with the token."""
     assert {route.scope for route in guarded} <= set(SCOPES)
     assert [route.path for route in guarded if "{shop}" not in route.path] == []
 
 
 def test_nobody_gets_in_without_a_token(client: TestClient, guarded: list[Guarded]) -> None:
-    """401, also if the call has other mistakes."""
+    """The answer is 401, also if the call has other mistakes."""
     for route in guarded:
         assert_refused(client, route, None, 401, "token_missing")
         assert_refused(client, replace(route, path=f"{route.path}?nonsense=1"), None, 401, "token_missing")
 
 
 def test_a_bad_token_is_no_token(client: TestClient, guarded: list[Guarded]) -> None:
-    """Of another key, expired, or no JWT at all: 401."""
+    """The answer is 401 for a token of another key, an expired token, and a text that is not a JWT."""
     for route in guarded:
         other = token("demo", route.scope, key=Secret("a-key-of-somebody-else-altogether"))
         expired = token("demo", route.scope, now=time.time() - 3600)
@@ -144,7 +144,7 @@ def test_a_bad_token_is_no_token(client: TestClient, guarded: list[Guarded]) -> 
 
 
 def test_another_shops_token_does_not_get_in(client: TestClient, guarded: list[Guarded]) -> None:
-    """403, with every scope. A shop with a similar name is another shop too."""
+    """The answer is 403 with every scope. A shop with a similar name is another shop too."""
     others = [token(other, *SCOPES) for other in ("demo2", "dem", "Demo", "demo ", "demo/x", "%64emo")]
     for route in guarded:
         for bearer in others:
@@ -152,7 +152,8 @@ def test_another_shops_token_does_not_get_in(client: TestClient, guarded: list[G
 
 
 def test_a_token_without_the_routes_own_scope_does_not_get_in(client: TestClient, guarded: list[Guarded]) -> None:
-    """403 with all the other scopes together, without any scope, and also for a token for every shop."""
+    """The answer is 403 with all other scopes together and without any scope. A token for every shop gets the same
+    answer."""
     for route in guarded:
         others = [known for known in SCOPES if known != route.scope]
         for shop in ("demo", EVERY_SHOP):
@@ -161,7 +162,8 @@ def test_a_token_without_the_routes_own_scope_does_not_get_in(client: TestClient
 
 
 def test_the_right_token_gets_past_the_guard(client: TestClient, guarded: list[Guarded]) -> None:
-    """To the store, which is not there, or to a missing body or parameter: the refusals above are the guard's own."""
+    """The call then fails because the store does not exist, or because a body or parameter is missing. The refusals
+    above therefore come from the guard."""
     for route in guarded:
         expected = 400 if route.needs_more else 503
         for shop in ("demo", EVERY_SHOP):
@@ -170,14 +172,14 @@ def test_the_right_token_gets_past_the_guard(client: TestClient, guarded: list[G
 
 
 def test_the_public_routes_answer_anybody(client: TestClient) -> None:
-    """Without a token and without Redis."""
+    """They need no token and no Redis."""
     for method, path in PUBLIC:
         place = path.replace("{version}", "1").replace("{file:path}", "js/main.js").replace("{file}", "v1.js")
         assert client.request(method, place).status_code == 200
 
 
 def test_what_facebook_signs_is_refused_without_its_signature(client: TestClient) -> None:
-    """Before any lookup. A status page shows nothing for an unknown code."""
+    """The refusal comes before any lookup. A status page shows nothing for an unknown code."""
     forged = {"signed_request": "-" * 43 + ".e30"}
     for method, path in SIGNED:
         assert client.request(method, path).json()["reason"] == "signed_request_missing"
@@ -188,7 +190,7 @@ def test_what_facebook_signs_is_refused_without_its_signature(client: TestClient
 
 
 def test_what_is_not_in_the_table_is_not_there(client: TestClient) -> None:
-    """404 and 405 as problems, also with a good token. A slash at the end gives no second way in."""
+    """The answers 404 and 405 are problems, also with a good token. A slash at the end opens no other route."""
     bearer = token("demo", *SCOPES)
     for path in ("/v1", "/v1/shops", "/v1/shops/demo/nothing", "/v1/shops/demo/messages/", "/metrics", "/readyz"):
         assert ask(client, "GET", path, bearer) == (404, "route_not_found")

@@ -1,4 +1,4 @@
-"""The application as production makes it, never opened: its Redis is a socket that is not there."""
+"""The production application without a connection: its Redis is a socket that does not exist."""
 
 import base64
 import secrets
@@ -8,7 +8,7 @@ from ops.settings import read_settings
 
 
 def application(**settings: str) -> Application:
-    """One for these settings, and secrets of its own."""
+    """Returns an application with these settings and its own secrets."""
     environ = {
         "REDIS_URL": "unix:///nonexistent/page-inbox.sock",
         "FACEBOOK_APP_SECRET": secrets.token_hex(16),

@@ -178,7 +178,7 @@ def test_a_whole_run_leaves_content_people_and_secrets_in_no_log_metric_or_error
 
 
 def values(client: redis.Redis) -> Iterator[tuple[bytes, Any]]:
-    """Returns every key with its whole value, for keys of every type."""
+    """Yields every key with its whole value, for keys of every type."""
     for key in client.scan_iter():
         match client.type(key):
             case b"string":

@@ -57,7 +57,7 @@ def done(redis_url: str | None, *arguments: str, typed: str = "", **settings: st
 
 
 def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Returns every command and every group as an operator types it."""
+    """Yields every command and every group as an operator types it."""
     yield path
     if isinstance(group, click.Group):
         context = click.Context(group)

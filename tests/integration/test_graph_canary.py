@@ -70,7 +70,7 @@ def canary_page(world: World, identity: PageId) -> FakePage:
 
 
 def paging(document: Document) -> None:
-    """Returns marked cursors and links, and marked fields that no documentation has."""
+    """Add marked cursors and links, and marked fields that no documentation has."""
     link = f"https://graph.example/v26.0/x?access_token={token_of(PAGE).reveal()}&after=canary"
     document["paging"] = {"cursors": {"after": "canaryCursor", "before": "canary"}, "next": link, "previous": link}
     document["summary"] = document["canary"] = {"canary": WORDS}
@@ -85,7 +85,7 @@ def error(code: object = 100, **more: object) -> bytes:
 
 
 def faults() -> Iterator[tuple[Fault, ...]]:
-    """Returns each kind of fault as often as the service tries a call, with the canary wherever Graph can write."""
+    """Yields each kind of fault as often as the service tries a call, with the canary wherever Graph can write."""
     headers: Headers = (
         *(("x-fb-debug", "canary-header"), ("facebook-api-version", "canary"), ("www-authenticate", "canary")),
         *(("x-app-usage", '{"canary": "canary"'), ("x-business-use-case-usage", '{"canary": [{"type": "canary"}]}')),
@@ -185,7 +185,7 @@ def found_in(content: bytes, needles: list[bytes]) -> list[bytes]:
 
 
 def files(directory: Path) -> Iterator[tuple[Path, bytes]]:
-    """Returns every file below the folder with its content. The names count as content too."""
+    """Yields every file below the folder with its content. The names count as content too."""
     for path in directory.rglob("*"):
         yield path, str(path.relative_to(directory)).encode() + (path.read_bytes() if path.is_file() else b"")
 

@@ -60,7 +60,7 @@ def calls_expected(row: dict[str, Any]) -> int:
 
 
 def seconds_left(answer: httpx2.Response, at_most: int) -> None:
-    """Returns the rest of the hold, which a refusal without a call of Graph names."""
+    """Check that the answer is a rate limit that ends within this number of seconds."""
     assert refusal(answer) == (429, "throttled")
     assert 0 < int(answer.headers["retry-after"]) <= at_most
 
@@ -116,7 +116,7 @@ def test_each_code_is_answered_as_the_table_says(
 
 
 def afterwards(graph: FakeGraph, shop: GraphShop, page: FakePage, expect: dict[str, Any]) -> None:
-    """Returns the answer to the next call, when Facebook works again."""
+    """Check the answer to the next call, when Facebook works again."""
     graph.faults.clear()
     graph.seen.forget()
     match expect["reason"]:

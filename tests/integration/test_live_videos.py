@@ -88,7 +88,7 @@ def test_a_live_video_that_is_not_there_is_404_and_a_word_is_no_id(
 
 
 def changed(facebook: Facebook, field: str, value: Document) -> None:
-    """Returns a delivery with one change of the Page."""
+    """Deliver one change of the Page."""
     body = delivery([entry(PAGE, now(), "changes", [{"field": field, "value": value}])])
     assert facebook.deliver(body).status_code == 200
 

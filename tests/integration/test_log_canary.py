@@ -134,7 +134,7 @@ def filled(route: Route, names: dict[str, str]) -> str:
 
 
 def bodies(route: Route) -> Iterator[dict[str, Any]]:
-    """Returns an empty request, the examples of the description, and bodies with the canary in each field. A route that
+    """Yields an empty request, the examples of the description, and bodies with the canary in each field. A route that
     reads no body gets only the empty request: its connection can end before a body arrives, and the answer is lost.
     """
     model = route.body
@@ -154,7 +154,7 @@ def bodies(route: Route) -> Iterator[dict[str, Any]]:
 
 
 def callbacks(caller: Caller) -> None:
-    """Returns requests with and without Facebook's signature."""
+    """Send Facebook's callbacks with and without a valid signature."""
     signed = [route for route in ROUTES if route.path.startswith("/facebook/") and route.method == "POST"]
     facts = {"algorithm": "HMAC-SHA256", "issued_at": int(time.time()), "user_id": PERSON, "name": WORDS}
     for route in signed:
@@ -165,7 +165,7 @@ def callbacks(caller: Caller) -> None:
 
 
 def deliveries(service: Service) -> None:
-    """Returns deliveries of every kind, and forged ones."""
+    """Send deliveries of every kind, and forged ones."""
     body = test_canary.whole()
     with Facebook(service.url) as facebook:
         facebook.deliver(body)
@@ -175,7 +175,7 @@ def deliveries(service: Service) -> None:
 
 
 def graph_failures() -> Iterator[tuple[Fault, ...]]:
-    """Returns one failure of each kind of Graph, with the canary in its text."""
+    """Yields one failure of each kind of Graph, with the canary in its text."""
     told = {"error_user_title": WORDS, "error_user_msg": WORDS}
     yield (Fails(2, message=WORDS, extra=told),) * 3
     yield (Fails(10, message=WORDS, extra=told),)

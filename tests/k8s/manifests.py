@@ -53,7 +53,7 @@ class Manifests:
         return next((one for one in self.of(kind) if one["metadata"]["name"] == name), None)
 
     def pods(self) -> Iterator[Pod]:
-        """Returns the pods that the workloads would make."""
+        """Yields the pods that the workloads would make."""
         for one in self.objects:
             if one["kind"] in WORKLOADS:
                 spec = one["spec"]["jobTemplate"]["spec"] if one["kind"] == "CronJob" else one["spec"]

@@ -147,7 +147,7 @@ def _sources(manifests: Manifests, pod: Pod) -> Iterator[str]:
 
 
 def config_maps(pod: Pod) -> Iterator[str]:
-    """Returns the config maps that a pod names."""
+    """Yields the config maps that a pod names."""
     for volume in pod.spec.get("volumes", []):
         if "configMap" in volume:
             yield volume["configMap"]["name"]
@@ -161,7 +161,7 @@ def config_maps(pod: Pod) -> Iterator[str]:
 
 
 def secrets(pod: Pod) -> Iterator[tuple[str, set[str]]]:
-    """Returns the Secrets that a pod names, each with the named entries."""
+    """Yields the Secrets that a pod names, each with the named entries."""
     for volume in pod.spec.get("volumes", []):
         if "secret" in volume:
             yield volume["secret"]["secretName"], {item["key"] for item in volume["secret"].get("items", [])}

@@ -47,7 +47,7 @@ def filled(expression: str) -> str:
 
 
 def problems_of_expression(expression: str, recorded: frozenset[str] = frozenset()) -> Iterator[str]:
-    """Returns a fault if the expression does not parse, or asks for a series or a label that does not exist."""
+    """Yields a fault if the expression does not parse, or asks for a series or a label that does not exist."""
     try:
         tree = promql_parser.parse(expression)
     except ValueError as error:
@@ -66,7 +66,7 @@ def problems_of_expression(expression: str, recorded: frozenset[str] = frozenset
 
 
 def _selectors(tree: Any) -> Iterator[Any]:
-    """Returns every selector in a parsed expression."""
+    """Yields every selector in a parsed expression."""
     if isinstance(tree, promql_parser.VectorSelector):
         yield tree
     for name in ("vector_selector", "expr", "lhs", "rhs", "param"):

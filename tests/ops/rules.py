@@ -139,7 +139,7 @@ _NUMBER: Final = re.compile(r"(?<![\w.\[:\"])\d+(?:\.\d+)?(?![\w.\]:\"])")
 
 
 def shifted(rule: Rule) -> Iterator[tuple[str, Rule]]:
-    """Returns copies of an alert with one changed number in its expression or its `for`, each with a description of the
+    """Yields copies of an alert with one changed number in its expression or its `for`, each with a description of the
     change."""
     expression: str = rule["expr"]
     bare = re.sub(r'"[^"]*"', lambda text: "_" * len(text.group()), expression)

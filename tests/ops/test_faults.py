@@ -28,7 +28,7 @@ def panel(dashboard: Document) -> Document:
 
 
 def query(dashboard: Document, old: str, new: str) -> None:
-    """Returns another expression for a broken copy."""
+    """Change the expression of a broken copy."""
     target = panel(dashboard)["targets"][0]
     assert old in target["expr"]
     target["expr"] = target["expr"].replace(old, new)

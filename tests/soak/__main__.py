@@ -1,9 +1,10 @@
-"""`make soak`: the whole service under load while everything around it breaks, for as long as is asked for.
+"""`make soak`: the whole service under load, with faults in everything around it, for as long as the caller wants.
 
-Two replicas, a Valkey with its files, a fake Graph. One shop keeps its messages until their time is over, which is
-short here, and a viewer watches it; one deletes everything again and again; a third gets traffic of every kind. Every
-ten seconds something breaks, and then every shop is read: what was acknowledged must be there once, what was deleted
-or has had its time must not. One replica is never touched: its memory, tasks and connections must not grow.
+There are two replicas, a Valkey with its files, and a fake Graph. One shop keeps its messages until they expire, which
+is soon here, and a viewer watches this shop. One shop deletes everything again and again. A third shop gets every kind
+of event. Every ten seconds a fault happens, and then the soak reads every shop: acknowledged messages must be there
+once, and deleted or expired messages must not. One replica gets no fault. Its memory, tasks and connections must not
+grow.
 """
 
 import asyncio
@@ -64,7 +65,7 @@ class Soak:
     broken: "Counter[str]" = field(default_factory=Counter)
 
     async def run(self) -> tuple[str, list[str]]:
-        """Returns: the table, and what is wrong."""
+        """Returns the table and the faults."""
         with ExitStack() as stack:
             url = self.stage.steady.url
             shops = {name: stack.enter_context(Shop(url, name)) for name in PAGES}
@@ -117,7 +118,7 @@ def _loading(url: str, shop: str) -> AbstractAsyncContextManager[Load]:
 
 
 async def _lively(stage: Stage) -> None:
-    """Traffic of every kind for a shop of its own, until cancelled."""
+    """Send every kind of event to a separate shop until cancelled."""
     waits = (0.0, *(0.2,) * 100)
     plan = Plan((PAGES["lively"],), None, LIVELY_RATE, duplicates=0.1, disorder=0.2, forged=0.05, retry_waits=waits)
 
@@ -128,14 +129,14 @@ async def _lively(stage: Stage) -> None:
 
 
 def _read(stage: Stage, graph: GraphShop, shop: Shop) -> None:
-    """What shops do all day."""
+    """Read as shops do all day."""
     graph.items(stage.page.id, "posts")
     shop.walk("/conversations")
     assert shop.client.get("/export").status_code == 200
 
 
 def _until_nothing_is_kept(stage: Stage, ttl: int) -> None:
-    """Returns when every key of a message or an index has expired."""
+    """Wait until every key of a message or an index has expired."""
     with stage.valkey.client() as client:
 
         def held() -> list[tuple[bytes, int]]:
@@ -163,7 +164,7 @@ def write(table: str, document: Path) -> None:
 @click.option("--seed", type=int, help="Draw the faults as an earlier run did.")
 @click.option("--document", type=click.Path(path_type=Path, exists=True), help="Write the table there too.")
 def main(minutes: float, ttl: int, seed: int | None, document: Path | None) -> None:
-    """Exit code 1 when anything was lost, came back, or grew."""
+    """Run the soak. The exit code is 1 if a message was lost or came back, or if something grew."""
     chosen = random.randrange(2**32) if seed is None else seed
     with staged(ttl) as stage:
         table, wrong = asyncio.run(Soak(stage, minutes * 60, ttl, random.Random(chosen)).run())

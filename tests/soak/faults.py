@@ -63,7 +63,7 @@ def _idle(stage: Stage) -> None:
 
 
 def _half(stage: Stage) -> None:
-    """A hundred requests that end in the middle of their bodies."""
+    """Send a hundred requests that end in the middle of their bodies."""
     head = b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
     for _ in range(100):
         with socket.create_connection(("127.0.0.1", stage.steady.port)) as connection:

@@ -1,4 +1,4 @@
-"""What must not grow: memory, tasks, connections, keys, files. Samples, what they come to, and the table of them."""
+"""Figures that must not grow: memory, tasks, connections, keys, files. Samples, their evaluation and their table."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
@@ -24,7 +24,8 @@ MIB: Final = 1024 * 1024
 
 @dataclass(frozen=True)
 class Sample:
-    """One look. Memory in bytes; `connections` are Redis' clients; `files` lie in the temporary directory."""
+    """One sample. Memory is in bytes. `connections` are the clients of Redis. `files` are in the temporary
+    directory."""
 
     seconds: float
     acknowledged: int
@@ -44,7 +45,7 @@ HEAD: Final = (
 
 
 def sample(stage: Stage, seconds: float, acknowledged: int) -> Sample:
-    """Look at the steady replica and at Redis."""
+    """Returns a sample of the steady replica and of Redis."""
     said = httpx2.get(f"{stage.steady.ops_url}/metrics", trust_env=False, verify=NO_TLS, timeout=10).text
     values = {one.name: one.value for family in text_string_to_metric_families(said) for one in family.samples}
     with stage.valkey.client() as client:
@@ -64,7 +65,7 @@ def sample(stage: Stage, seconds: float, acknowledged: int) -> Sample:
 
 
 def complaints(samples: Sequence[Sample], before: Sample, after: Sample, found: Found) -> Iterator[str]:
-    """Returns what is wrong; nothing if all is well. `before` and `after` are of idle services without messages."""
+    """Yields the faults, or nothing. `before` and `after` are samples of idle services without messages."""
     if not found.faultless:
         yield f"messages: {found}"
     if len(samples) >= ENOUGH:

@@ -43,7 +43,7 @@ class Stage:
 
 @contextmanager
 def staged(ttl: int) -> Iterator[Stage]:
-    """Starts all parts and ends them afterwards."""
+    """Yields all parts and ends them afterwards."""
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
         (place / "tmp").mkdir()

@@ -1,4 +1,4 @@
-"""Whether a shop reads what it should: all that was acknowledged until its time is over, each once, and no more."""
+"""The soak's check of reads: a shop reads all acknowledged messages until they expire, each once, and no others."""
 
 import time
 from collections import Counter, deque
@@ -31,13 +31,13 @@ class Found:
 
     @property
     def faultless(self) -> bool:
-        """Nothing but acknowledged messages."""
+        """Returns True if only acknowledged messages were found."""
         return not any(vars(replace(self, acknowledged=0)).values())
 
 
 @dataclass
 class _Batch:
-    """What was acknowledged since the last look, at `ended` at the latest."""
+    """Messages that were acknowledged since the last check, at `ended` at the latest."""
 
     began: float
     ended: float
@@ -58,7 +58,7 @@ class Kept:
     _last_id: str = ""
 
     def look(self, url: str) -> None:
-        """Reads everything, and follows the stream from the last look until every acknowledged message has arrived."""
+        """Read everything, and follow the stream from the last check until every acknowledged message has arrived."""
         taken, self.load.acknowledged = self.load.acknowledged, set()
         now = time.monotonic()
         self._batches.append(_Batch(self._began, now, taken))
@@ -108,7 +108,7 @@ class Purged:
     found: Found
 
     def look(self, _url: str) -> None:
-        """Purge, and read."""
+        """Purge and read."""
         taken, self.load.acknowledged = self.load.acknowledged, set()
         self.found.acknowledged += len(taken)
         self.shop.purge()

@@ -29,14 +29,14 @@ CUSTOMER = Psid("7000000000000001")
 
 
 class Facebook:
-    """Delivers what happens, signed with the app secret, in Facebook's own spelling."""
+    """Delivers events, signed with the app secret, in Facebook's own spelling."""
 
     def __init__(self, client: TestClient, secret: Secret) -> None:
         self._client = client
         self._secret = secret
 
     def delivers(self, *events: Document, page: str = PAGE) -> int:
-        """Sends one POST to /webhook with these events of a Page. Returns the status."""
+        """Send one POST to /webhook with these events of a Page. Returns the status."""
         body = serialize(delivery([entry(PageId(page), _now(), "messaging", events)]))
         return _answered(self._client, "POST", "/webhook", content=body, headers=signed(body, self._secret)).status_code
 
@@ -58,11 +58,11 @@ class Shop:
         return self._call("DELETE", path, 200)
 
     def connects(self, page: str, status: int = 200) -> Any:
-        """Have this Page's messages stored for the shop."""
+        """Connect this Page, so that its messages are stored for the shop."""
         return self._call("PUT", f"pages/{page}", status, {})
 
     def pauses(self, paused: bool, path: str = "") -> None:
-        """Stops storing or continues, for the whole shop or one Page."""
+        """Stop storing or continue, for the whole shop or one Page."""
         self._call("PATCH", path, 200, {"paused": paused})
 
     def puts(self, path: str, body: Any, status: int = 200) -> Any:
@@ -103,7 +103,7 @@ class Inbox:
 
 @pytest.fixture
 def inbox(valkey_url: str) -> Iterator[Inbox]:
-    """The service with an empty store. The shop `sokha` has connected its Page."""
+    """Yields the service with an empty store. The shop `sokha` has connected its Page."""
     app_secret, token_key = Secret(secrets.token_hex(16)), Secret(secrets.token_hex(32))
     settings = read_settings(
         {
@@ -124,18 +124,18 @@ def inbox(valkey_url: str) -> Iterator[Inbox]:
 
 
 def says(mid: str, text: str, *, page: str = PAGE, customer: str = CUSTOMER) -> Document:
-    """A customer writes a text."""
+    """Returns the event of a customer's text."""
     message = {"mid": MessageId(mid), "text": text}
     return from_customer(PageId(page), Psid(customer), _now(), message=message)
 
 
 def edits(mid: str, text: str, number: int) -> Document:
-    """The customer changes a text that was sent, for the `number`th time."""
+    """Returns the event of the `number`th edit of a text."""
     return from_customer(PAGE, CUSTOMER, _now(), message_edit={"mid": mid, "text": text, "num_edit": number})
 
 
 def unsends(mid: str) -> Document:
-    """The customer takes a message back."""
+    """Returns the event with which a customer unsends a message."""
     return from_customer(PAGE, CUSTOMER, _now(), message={"mid": mid, "is_deleted": True})
 
 

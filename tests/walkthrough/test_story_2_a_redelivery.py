@@ -1,4 +1,4 @@
-"""Story 2: Facebook delivers a message again, as it does whenever it has missed our answer."""
+"""Story 2: Facebook delivers a message again, as it does if it has missed the service's answer."""
 
 from tests.walkthrough.conftest import Inbox, says
 

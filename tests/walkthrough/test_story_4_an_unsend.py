@@ -1,4 +1,4 @@
-"""Story 4: a customer takes a message back."""
+"""Story 4: a customer unsends a message."""
 
 from tests.walkthrough.conftest import Inbox, says, unsends
 
@@ -18,7 +18,7 @@ def test_a_message_that_is_taken_back_is_gone_and_stays_gone(inbox: Inbox) -> No
 
 
 def test_it_stays_gone_also_when_the_unsend_comes_first(inbox: Inbox) -> None:
-    """Deliveries overtake each other."""
+    """A later delivery can arrive before an earlier one."""
     inbox.facebook.delivers(unsends("m_1"))
     inbox.facebook.delivers(says("m_1", "Please delete my address"))
     assert inbox.shop("sokha").reads() == []

@@ -1,4 +1,4 @@
-"""Story 9: staff share what they have noted about a conversation."""
+"""Story 9: staff share a mark on a conversation."""
 
 from tests.walkthrough.conftest import CUSTOMER, PAGE, Inbox, says
 
@@ -6,7 +6,7 @@ CONVERSATION = f"{PAGE}_{CUSTOMER}"
 
 
 def test_staff_mark_a_conversation_until_it_is_deleted(inbox: Inbox) -> None:
-    """The owner makes the list of labels, staff who may read use it."""
+    """The owner makes the list of labels. Staff with a scope to read use it."""
     owner, staff = inbox.shop("sokha"), inbox.shop("sokha", "messages:read")
     inbox.facebook.delivers(says("m_1", "I have paid"))
     owner.puts("labels", {"labels": ["paid"]})

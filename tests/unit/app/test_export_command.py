@@ -14,7 +14,7 @@ WHOLE = (
 
 
 async def pieces(text: bytes, size: int) -> AsyncIterator[bytes]:
-    """Returns the pieces in which a network delivers the data."""
+    """Yields the pieces in which a network delivers the data."""
     for at in range(0, len(text), size):
         yield text[at : at + size]
 

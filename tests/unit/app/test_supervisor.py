@@ -53,7 +53,7 @@ class FakeWorker:
 
 @asynccontextmanager
 async def supervised(workers: int, make: Callable[[int], FakeWorker]) -> AsyncIterator[tuple[Supervisor, list[Any]]]:
-    """Returns a supervisor, and its workers in the order of their start. `make` gets the number of earlier starts."""
+    """Yields a supervisor, and its workers in the order of their start. `make` gets the number of earlier starts."""
     started: list[Any] = []
 
     async def start() -> Worker:

@@ -16,7 +16,7 @@ from console.routes import HERE, KINDS, Console, policy
 
 @pytest.fixture
 def client() -> Iterator[TestClient]:
-    """Returns a client of the two routes."""
+    """Yields a client of the two routes."""
     console = Console(MODULE, TYPES)
     routes = [Route("/console", console.page), Route("/console/{version}/{file:path}", console.file)]
     found = TestClient(Starlette(routes=routes), headers={"Accept-Encoding": "identity"})

@@ -28,7 +28,7 @@ def service(request: httpx2.Request) -> httpx2.Response:
 
 
 async def pieces(content: bytes) -> AsyncIterator[bytes]:
-    """Returns a body in the pieces in which it comes from the network."""
+    """Yields a body in the pieces in which it comes from the network."""
     for start in range(0, len(content), 65_536):
         READ.append(start)
         yield content[start : start + 65_536]

@@ -20,7 +20,7 @@ async def failing() -> None:
 
 
 def client(checks: Checks | None = None) -> TestClient:
-    """Yields a client of the operators' port, with one counted delivery."""
+    """Returns a client of the operators' port, with one counted delivery."""
     registry = CollectorRegistry()
     Metrics(registry).delivery("stored")
     return TestClient(ops_app(registry, checks or Checks()))

@@ -46,7 +46,7 @@ async def _broken(_: Request) -> Response:
 
 @pytest.fixture
 def traced() -> Traced:
-    """Yields a new application."""
+    """Returns a new application."""
     return Traced()
 
 

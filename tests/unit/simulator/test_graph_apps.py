@@ -18,7 +18,7 @@ APP = Secret("2001|shop-app-secret-1")
 
 @pytest.fixture
 def graph() -> Caller:
-    """Yields a client with the token of the only Page."""
+    """Returns a client with the token of the only Page."""
     world = World("2001", [Secret("shop-app-secret-1")], random.Random(1), FakeClock().moment)
     world.add_page(OTHER)
     return Caller(world, world.add_page(PAGE).token)

@@ -22,7 +22,7 @@ PAGE, OTHER = PageId("104200000000001"), PageId("104200000000002")
 
 @pytest.fixture
 def graph() -> Caller:
-    """Yields a client of one Page with a post."""
+    """Returns a client of one Page with a post."""
     world = World("2001", [Secret("shop-app-secret-1")], random.Random(1), FakeClock().moment)
     page = world.add_page(PAGE)
     world.add_post(page, "sale")

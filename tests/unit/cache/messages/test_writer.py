@@ -45,7 +45,7 @@ class FakeBatches:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def admit(self) -> None:
-        """Returns that there is room."""
+        """Accept, because there is room."""
 
     async def accepting(self) -> bool:
         """Returns that there is room."""
