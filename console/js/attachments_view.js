@@ -2,7 +2,7 @@
 
 import { h } from "./view.js";
 import { webAddress } from "./links.js";
-import { canShow, icon, picture, setFailed } from "./parts.js";
+import { button, canShow, icon, outerLink, picture, placeholder, setFailed, showDialog } from "./parts.js";
 import { textOf } from "./snippet.js";
 import { dateTime, t } from "./words.js";
 
@@ -56,19 +56,9 @@ const SHOWN = new Map(
 /** A picture in a place of fixed size, so that nothing moves when it loads. A press shows it larger. */
 function photo(app, url, id) {
   if (!canShow(app, url)) return placeholder(app, "image", t("picture.gone"));
-  const open = () => {
-    app.state.dialog = { kind: "picture", id };
-    app.changed();
-  };
-  return h(
-    "button",
-    { key: id, type: "button", class: "photo-place", "aria-label": t("picture.open"), onclick: open },
-    picture(app, url, { class: "photo" }, null),
-  );
-}
-
-function placeholder(app, name, text) {
-  return h("span", { class: "placeholder" }, icon(app, name), h("span", {}, text));
+  const open = () => showDialog(app, { kind: "picture", id });
+  const shown = picture(app, url, { class: "photo" }, null);
+  return button(app, null, shown, open, { key: id, class: "photo-place", "aria-label": t("picture.open") });
 }
 
 function player(app, one, tag, name, title) {
@@ -95,9 +85,7 @@ function card(app, name, title, about, address) {
       h("span", { class: "soft small" }, about),
     ),
   ];
-  return href
-    ? h("a", { class: "attachment", href, target: "_blank", rel: "noopener noreferrer nofollow" }, inside)
-    : h("div", { class: "attachment" }, inside);
+  return href ? outerLink(href, { class: "attachment" }, inside) : h("div", { class: "attachment" }, inside);
 }
 
 function place(app, one) {

@@ -1,6 +1,6 @@
 // The audit log. The reader's own reads are last, because they are many and known.
 
-import { icon, panel } from "./parts.js";
+import { button, panel } from "./parts.js";
 import { h } from "./view.js";
 import { dateTime, has, t } from "./words.js";
 
@@ -40,12 +40,7 @@ export function audit(app) {
         ),
       ),
     (!log || log.cursor !== null) &&
-      h(
-        "button",
-        { type: "button", class: "button", onclick: () => app.shop.audit({ fresh: !log }) },
-        icon(app, "audit"),
-        t(log ? "more" : "audit.show"),
-      ),
+      button(app, "audit", t(log ? "more" : "audit.show"), () => app.shop.audit({ fresh: !log })),
   );
 }
 

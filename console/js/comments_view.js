@@ -1,7 +1,6 @@
 // Comments on a post or a live video, and the replies to them.
 
-import { linked } from "./links.js";
-import { avatar, failure, icon, picture, skeleton } from "./parts.js";
+import { avatar, button, failure, icon, picture, placeholder, skeleton, withLinks } from "./parts.js";
 import { numbersIn } from "./numbers.js";
 import { phones } from "./phone_view.js";
 import { h } from "./view.js";
@@ -12,35 +11,23 @@ export function discussion(app, about) {
   const { page, kind, id, ofComment = false, count } = about;
   const thread = app.posts.of(page, kind).threads[id];
   const words = ofComment ? "replies" : "comments";
-  const name = icon(app, ofComment ? "reply" : "chat");
+  const name = ofComment ? "reply" : "chat";
   if (!thread?.open) {
     if (count === 0 && !thread) return !ofComment && h("p", { class: "soft small" }, t("comments.none"));
     const show = () =>
       thread?.items.length ? app.posts.setOpen(page, kind, id, true) : app.posts.discuss(page, kind, about);
-    return h(
-      "button",
-      { type: "button", class: "button plain", "aria-expanded": "false", onclick: show },
-      name,
-      count === undefined ? t("comments.show.any") : t(`${words}.show`, { n: count }),
-    );
+    const label = count === undefined ? t("comments.show.any") : t(`${words}.show`, { n: count });
+    return button(app, name, label, show, { class: "button plain", "aria-expanded": "false" });
   }
   const again = (afresh) => () => app.posts.discuss(page, kind, { ...about, afresh });
-  const plain = (onclick, ...rest) => h("button", { type: "button", class: "button plain", onclick }, rest);
+  const hide = () => app.posts.setOpen(page, kind, id, false);
   return h(
     "div",
     { class: `discussion of-${ofComment ? "comment" : "post"}` },
-    h(
-      "button",
-      {
-        type: "button",
-        class: "button plain",
-        "aria-expanded": "true",
-        onclick: () => app.posts.setOpen(page, kind, id, false),
-      },
-      name,
-      t(`${words}.hide`),
-    ),
-    kind === "live" && !ofComment && plain(again(true), icon(app, "refresh"), t("comments.again")),
+    button(app, name, t(`${words}.hide`), hide, { class: "button plain", "aria-expanded": "true" }),
+    kind === "live" &&
+      !ofComment &&
+      button(app, "refresh", t("comments.again"), again(true), { class: "button plain" }),
     h(
       "ul",
       { class: "comments" },
@@ -49,7 +36,7 @@ export function discussion(app, about) {
     thread.busy && skeleton("line-bone", 2),
     thread.problem && failure(app, thread.problem, again(false)),
     !thread.busy && !thread.problem && !thread.items.length && h("p", { class: "soft small" }, t("comments.none")),
-    thread.after && !thread.busy && plain(again(false), t("more")),
+    thread.after && !thread.busy && button(app, null, t("more"), again(false), { class: "button plain" }),
   );
 }
 
@@ -92,20 +79,7 @@ function content(app, one) {
   return [
     one.message && h("p", { class: "said", dir: "auto" }, withLinks(one.message)),
     shown &&
-      picture(
-        app,
-        shown,
-        { class: "photo", alt: t("kind.image") },
-        h("span", { class: "placeholder" }, icon(app, "image"), t("picture.gone")),
-      ),
+      picture(app, shown, { class: "photo", alt: t("kind.image") }, placeholder(app, "image", t("picture.gone"))),
     !one.message && !shown && h("p", { class: "soft" }, t("kind.sticker")),
   ];
 }
-
-/** A text with its web addresses as links. */
-export const withLinks = (text) =>
-  linked(text).map((piece) =>
-    piece.href
-      ? h("a", { href: piece.href, target: "_blank", rel: "noopener noreferrer nofollow" }, piece.text)
-      : piece.text,
-  );

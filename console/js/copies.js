@@ -1,6 +1,6 @@
 // Pure: makes a copy of all stored data that a shop owner can open: a table, or a page to print.
 
-import { localNumber } from "./order.js";
+import { localNumber } from "./numbers.js";
 
 const COLUMNS = [
   "sent_at",

@@ -1,7 +1,7 @@
 // The questions before a deletion or a pause, and the receipt afterwards.
 
 import { h } from "./view.js";
-import { failure, icon, sheet } from "./parts.js";
+import { button, failure, icon, sheet } from "./parts.js";
 import { helpSheet } from "./help_view.js";
 import { labelsSheet } from "./marks_view.js";
 import { orderView } from "./order_view.js";
@@ -41,6 +41,7 @@ export function dialogs(app) {
 }
 
 const HOUR = 3_600_000; // milliseconds
+const FOCUSED = { ref: (node) => node.focus() };
 const CONTENTS = {
   pause: pauseQuestion,
   switch: switchQuestion,
@@ -105,7 +106,7 @@ function question(app, dialog, close) {
     h(
       "div",
       { class: "dialog-buttons" },
-      h("button", { type: "button", class: "button", onclick: close }, t("cancel")),
+      button(app, null, t("cancel"), close),
       h(
         "button",
         { type: "submit", class: "button danger", disabled: !typedRight || Boolean(dialog.busy) },
@@ -116,12 +117,9 @@ function question(app, dialog, close) {
 }
 
 function pauseQuestion(app, dialog, close) {
-  const button = (words, duration) => {
-    const pause = () => {
-      close();
-      app.shop.pause(dialog.page, duration);
-    };
-    return h("button", { type: "button", class: "button danger", onclick: pause }, t(words));
+  const pause = (duration) => {
+    close();
+    app.shop.pause(dialog.page, duration);
   };
   return h(
     "div",
@@ -131,9 +129,9 @@ function pauseQuestion(app, dialog, close) {
     h(
       "div",
       { class: "dialog-buttons" },
-      h("button", { type: "button", class: "button", onclick: close, ref: (node) => node.focus() }, t("cancel")),
-      button("pause.hour", HOUR),
-      button("pause.open"),
+      button(app, null, t("cancel"), close, FOCUSED),
+      button(app, null, t("pause.hour"), () => pause(HOUR), { class: "button danger" }),
+      button(app, null, t("pause.open"), () => pause(), { class: "button danger" }),
     ),
   );
 }
@@ -147,8 +145,8 @@ function switchQuestion(app, { name, replace }, close) {
     h(
       "div",
       { class: "dialog-buttons" },
-      h("button", { type: "button", class: "button", onclick: close, ref: (node) => node.focus() }, t("cancel")),
-      h("button", { type: "button", class: "button danger", onclick: replace }, t("switch.do")),
+      button(app, null, t("cancel"), close, FOCUSED),
+      button(app, null, t("switch.do"), replace, { class: "button danger" }),
     ),
   );
 }
@@ -167,7 +165,7 @@ function receipt(app, dialog, close) {
     h(
       "div",
       { class: "dialog-buttons" },
-      h("button", { type: "button", class: "button primary", onclick: close, ref: (node) => node.focus() }, t("close")),
+      button(app, null, t("close"), close, { ...FOCUSED, class: "button primary" }),
     ),
   );
 }

@@ -1,9 +1,11 @@
 // Exports all stored data of the shop as a file of the chosen kind.
 
 import { csv, ndjson, page } from "./copies.js";
+import { begun } from "./inbox_state.js";
+import { nameOf } from "./parts.js";
 import { dateTime, spoken, t } from "./words.js";
 
-export const FORMS = { ndjson, csv, page };
+const FORMS = { ndjson, csv, page };
 
 /** Returns the file's content and the ending of its name. Throws a `Problem` if the copy is not complete. */
 export async function copyOfEverything({ api, app, form, onProgress }) {
@@ -28,11 +30,6 @@ function wordsOf(app) {
     about: t("export.page.about", { when: dateTime(app.clock.now()) }),
     columns: ["when", "who", "text", "numbers"].map((one) => t(`export.page.${one}`)),
     when: (message) => dateTime(Date.parse(message.sent_at ?? message.received_at)),
-    who: (message) => (message.direction === "out" ? t("export.page.shop") : customerOf(app, message)),
+    who: (message) => (message.direction === "out" ? t("export.page.shop") : nameOf(app, begun(message))),
   };
-}
-
-function customerOf(app, { page_id: of, conversation_id: id }) {
-  const customer = id.slice(of.length + 1);
-  return app.customers.of(of, customer)?.name || t("customer.unnamed", { end: customer.slice(-4) });
 }

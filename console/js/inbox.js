@@ -2,6 +2,7 @@
 
 import { activityOf, begun, forget, place, take } from "./inbox_state.js";
 import { path } from "./page-inbox.js";
+import { work } from "./work.js";
 
 const AT_ONCE = 50; // conversations or messages of one call
 const MOST = 100; // conversations or messages of one call that reads many
@@ -108,20 +109,13 @@ export function createInbox({ api, state, changed, say }) {
 
   async function more() {
     const { inbox } = state;
-    if (inbox.cursor === null || inbox.busy) return;
-    inbox.busy = true;
-    changed();
-    try {
+    if (inbox.cursor === null) return;
+    await work(inbox, changed, async () => {
       const answer = await read({ cursor: inbox.cursor });
       for (const one of answer.conversations)
         if (!inbox.conversations.has(one.id)) inbox.conversations.set(one.id, one);
       inbox.cursor = answer.next_cursor;
-      inbox.problem = null;
-    } catch (problem) {
-      inbox.problem = problem;
-    }
-    inbox.busy = false;
-    changed();
+    });
   }
 
   function close() {
@@ -204,20 +198,13 @@ export function createInbox({ api, state, changed, say }) {
   async function older() {
     const id = state.selected;
     const thread = state.threads.get(id);
-    if (!thread || thread.cursor === null || thread.busy) return;
-    thread.busy = true;
-    changed();
-    try {
+    if (!thread || thread.cursor === null) return;
+    await work(thread, changed, async () => {
       const query = { conversation: id, limit: AT_ONCE, cursor: thread.cursor };
       const answer = await api.json("GET", "/messages", { query });
       place(thread, answer.messages);
       thread.cursor = answer.next_cursor;
-      thread.problem = null;
-    } catch (problem) {
-      thread.problem = problem;
-    }
-    thread.busy = false;
-    changed();
+    });
   }
 
   /** Returns a conversation's address at Facebook, or undefined if Facebook gives none. */

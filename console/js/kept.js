@@ -1,7 +1,7 @@
 // This tab's storage keeps values about conversations, for example names. A value is deleted with its conversation: at
 // its deadline, or when it is deleted here or elsewhere.
 
-import { drop, namesOf, read, write } from "./session.js";
+import { drop, namesOf, readJson, write } from "./session.js";
 
 /**
  * Values by conversation. `deadlineOf(id)` returns when a conversation's last message expires, in Unix milliseconds. It
@@ -43,14 +43,6 @@ export function createKept({ name, deadlineOf, now }) {
 }
 
 function restored(name) {
-  const stored = namesOf(`${name}:`).map((key) => [key.slice(name.length + 1), parsed(read(key))]);
+  const stored = namesOf(`${name}:`).map((key) => [key.slice(name.length + 1), readJson(key)]);
   return stored.filter(([, one]) => typeof one?.until === "number");
-}
-
-function parsed(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

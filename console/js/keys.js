@@ -1,6 +1,7 @@
 // The actions of single keys. Letters are found by their place on the keyboard, so they work in a Khmer layout too.
 
 import { found } from "./found.js";
+import { showDialog } from "./parts.js";
 import { isDone } from "./staff_marks.js";
 
 const BY_PLACE = {
@@ -41,8 +42,7 @@ const ACTIONS = {
   markDone: (app) => mark(app, (one) => ({ done: !isDone(one) })),
   markUnread: (app) => mark(app, (one) => ({ unread: !one.mark?.unread })),
   help(app) {
-    app.state.dialog = { kind: "help" };
-    app.changed();
+    showDialog(app, { kind: "help" });
     return true;
   },
 };

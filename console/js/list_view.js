@@ -3,7 +3,7 @@
 import { filters } from "./filters_view.js";
 import { found } from "./found.js";
 import { activityOf } from "./inbox_state.js";
-import { arrows, avatar, empty, failure, icon, nameOf, sentence, skeleton } from "./parts.js";
+import { arrows, avatar, badge, button, empty, failure, icon, more, nameOf, sentence, skeleton } from "./parts.js";
 import { isDone } from "./staff_marks.js";
 import { snippet } from "./snippet.js";
 import { dayKind } from "./time.js";
@@ -46,18 +46,15 @@ function list(app) {
     filtered && h("p", { class: "count", role: "status" }, t("found", { n: shown.length }), howFar(searched)),
     search &&
       !searched?.query.q &&
-      h("button", { type: "button", class: "button more", onclick: app.serverSearch.words }, t("search.all")),
+      button(app, null, t("search.all"), app.serverSearch.words, { class: "button more" }),
     shown.length === 0 && !searched?.busy && nothing(app, filtered),
     rows(app, shown),
     searched?.problem && failure(app, searched.problem, app.serverSearch.further),
     searched
-      ? searched.cursor !== null && more(searched.busy, "search.further", app.serverSearch.further)
-      : inbox.cursor !== null && more(inbox.busy, "more", app.inbox.more),
+      ? searched.cursor !== null && more(app, searched.busy, "search.further", app.serverSearch.further)
+      : inbox.cursor !== null && more(app, inbox.busy, "more", app.inbox.more),
   );
 }
-
-const more = (busy, words, onclick) =>
-  h("button", { type: "button", class: "button more", disabled: busy, onclick }, t(busy ? "loading" : words));
 
 /** How far the service has searched. */
 function howFar(searched) {
@@ -77,7 +74,7 @@ function nothing(app, filtered) {
 /** This is asked once per browser. Without a yes, there is no sound. */
 function askForAlerts(app) {
   const answer = (what, words) =>
-    h("button", { type: "button", class: "button slim", onclick: () => app.alerts.choose(what) }, t(words));
+    button(app, null, t(words), () => app.alerts.choose(what), { class: "button slim" });
   return h(
     "div",
     { key: "ask", class: "ask" },
@@ -161,13 +158,7 @@ function row(app, conversation, { place, total, first }) {
           isDone(conversation) && [icon(app, "check"), h("span", { class: "unseen" }, t("mark.done"))],
           conversation.mark?.unread && [icon(app, "unread"), h("span", { class: "unseen" }, t("mark.unread"))],
           (last.phone_numbers?.length ?? 0) > 0 && icon(app, "phone"),
-          unread > 0 &&
-            h(
-              "span",
-              { class: "badge" },
-              t("number", { n: unread }),
-              h("span", { class: "unseen" }, t("unread", { n: unread })),
-            ),
+          unread > 0 && badge(unread),
         ),
       ),
     ),

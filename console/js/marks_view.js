@@ -1,6 +1,6 @@
 // The marks of a conversation, and the shop's list of labels.
 
-import { icon, panel, sheet } from "./parts.js";
+import { button, panel, sheet, showDialog } from "./parts.js";
 import { isDone, MOST_LABELS } from "./staff_marks.js";
 import { h } from "./view.js";
 import { t } from "./words.js";
@@ -13,27 +13,21 @@ export function marksOf(app, conversation) {
   const { unread, labels } = conversation.mark ?? NONE;
   const open = () => {
     app.staffMarks.readLabels();
-    app.state.dialog = { kind: "labels", id: conversation.id };
-    app.changed();
+    showDialog(app, { kind: "labels", id: conversation.id });
   };
   return h(
     "div",
     { class: "thread-marks" },
     toggle(app, conversation, "done", "check", isDone(conversation)),
     toggle(app, conversation, "unread", "unread", unread),
-    h("button", { type: "button", class: "chip-button", onclick: open }, icon(app, "tag"), t("labels")),
+    button(app, "tag", t("labels"), open, { class: "chip-button" }),
     labels.map((one) => h("span", { key: one, class: "label" }, one)),
   );
 }
 
 function toggle(app, conversation, name, picture, on) {
   const change = () => app.staffMarks.change(conversation, { [name]: !on });
-  return h(
-    "button",
-    { type: "button", class: "chip-button", "aria-pressed": String(on), onclick: change },
-    icon(app, picture),
-    t(`mark.${name}`),
-  );
+  return button(app, picture, t(`mark.${name}`), change, { class: "chip-button", "aria-pressed": String(on) });
 }
 
 /** Choose among the shop's labels. */
@@ -87,6 +81,6 @@ export function labelsPanel(app) {
         app.changed();
       },
     }),
-    h("button", { type: "button", class: "button", onclick: () => app.staffMarks.saveLabels(typed) }, t("labels.save")),
+    button(app, null, t("labels.save"), () => app.staffMarks.saveLabels(typed)),
   );
 }

@@ -2,8 +2,7 @@
 
 import { attachments } from "./attachments_view.js";
 import { h } from "./view.js";
-import { linked } from "./links.js";
-import { icon, iconButton } from "./parts.js";
+import { button, icon, iconButton, showDialog, withLinks } from "./parts.js";
 import { phones } from "./phone_view.js";
 import { togglePicked } from "./order_view.js";
 import { folded, question } from "./search.js";
@@ -29,6 +28,7 @@ function shown(app, message, { at, name, quoted, follows, goesOn }) {
   const out = message.direction === "out";
   const picked = app.state.picked.get(message.conversation_id)?.has(message.id) ?? false;
   const pick = () => togglePicked(app, message.id);
+  const remove = () => showDialog(app, { kind: "message", id: message.id, name });
   const left = Date.parse(message.expires_at) - app.clock.now();
   return h(
     "li",
@@ -66,16 +66,7 @@ function shown(app, message, { at, name, quoted, follows, goesOn }) {
         "aria-pressed": String(picked),
       }),
       app.may("messages:purge") &&
-        iconButton(
-          app,
-          "trash",
-          t("delete.message"),
-          () => {
-            app.state.dialog = { kind: "message", id: message.id, name };
-            app.changed();
-          },
-          { class: "icon-button quiet" },
-        ),
+        iconButton(app, "trash", t("delete.message"), remove, { class: "icon-button quiet" }),
     ),
     phones(app, message.phone_numbers),
     meta(app, message, { at, goesOn, left }),
@@ -120,18 +111,14 @@ function marks(app, message) {
 
 function said(app, { id, text, quick_reply: quickReply }) {
   const part = app.state.unfolded.has(id) ? text : beginning(text);
-  const pieces = linked(part).flatMap((piece) =>
-    piece.href
-      ? h("a", { href: piece.href, target: "_blank", rel: "noopener noreferrer nofollow" }, piece.text)
-      : highlighted(piece.text, app.state.search),
-  );
+  const pieces = withLinks(part, (piece) => highlighted(piece, app.state.search));
   const unfold = () => {
     app.state.unfolded.add(id);
     app.changed();
   };
   return [
     h("p", { class: quickReply ? "said tapped" : "said", dir: "auto" }, quickReply && icon(app, "tap"), pieces),
-    part !== text && h("button", { type: "button", class: "button unfold", onclick: unfold }, t("message.all")),
+    part !== text && button(app, null, t("message.all"), unfold, { class: "button unfold" }),
   ];
 }
 

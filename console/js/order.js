@@ -1,10 +1,6 @@
 // Pure: an order, gathered from the messages that the reader has picked. Nothing of it is stored.
 
-/** Returns a Cambodian number in its usual form, 012 345 678. Any other number stays unchanged. */
-export function localNumber(number) {
-  const [, start, end] = /^\+855(\d\d)(\d{6,7})$/.exec(number) ?? [];
-  return start ? `0${start} ${end.slice(0, 3)} ${end.slice(3)}` : number;
-}
+import { localNumber } from "./numbers.js";
 
 /**
  * Returns the facts of an order from the picked messages, the oldest first. `name` is the customer's name, if it is

@@ -3,8 +3,9 @@
 
 import { inOrder } from "./inbox_state.js";
 import { webAddress } from "./links.js";
-import { asJson, asText, gathered, localNumber, orderAddress } from "./order.js";
-import { copy, empty, icon, iconButton, nameOf, picture } from "./parts.js";
+import { localNumber } from "./numbers.js";
+import { asJson, asText, gathered, orderAddress } from "./order.js";
+import { button, copy, empty, icon, iconButton, nameOf, outerLink, picture } from "./parts.js";
 import { preference } from "./preferences.js";
 import { snippet } from "./snippet.js";
 import { h } from "./view.js";
@@ -41,9 +42,9 @@ export function orderView(app) {
       h("a", { key: one, class: "order-line", href: `tel:${one}` }, icon(app, "phone"), localNumber(one)),
     ),
     order.places.map((one) =>
-      h(
-        "a",
-        { key: one.map, class: "order-line", href: one.map, target: "_blank", rel: "noopener noreferrer" },
+      outerLink(
+        one.map,
+        { key: one.map, class: "order-line" },
         icon(app, "pin"),
         `${one.lat.toFixed(5)}, ${one.long.toFixed(5)}`,
       ),
@@ -73,26 +74,29 @@ function line(app, message) {
 }
 
 function actions(app, order) {
-  const button = (name, key, onclick, more = "") =>
-    h("button", { type: "button", class: `button${more}`, onclick }, icon(app, name), t(key));
+  const send = () => {
+    app.partner.send(order);
+    app.say("order.sent");
+  };
+  const clear = () => {
+    app.state.picked.delete(app.state.selected);
+    app.changed();
+  };
   const address = webAddress(orderAddress(preference(`order-address.${app.state.session.shop}`), order));
   return h(
     "div",
     { class: "order-actions" },
     app.partner.found &&
-      button("outside", "order.send", () => (app.partner.send(order), app.say("order.sent")), " primary"),
+      button(app, "outside", t("order.send"), send, { class: "button primary" }),
     address &&
-      h(
-        "a",
-        { class: "button", href: address, target: "_blank", rel: "noopener noreferrer" },
+      outerLink(
+        address,
+        { class: "button" },
         icon(app, "outside"),
         `${t("order.open")} (${new URL(address).host})`,
       ),
-    button("copy", "order.text", () => copy(app, asText(order))),
-    button("copy", "order.json", () => copy(app, asJson(order))),
-    button("trash", "order.clear", () => {
-      app.state.picked.delete(app.state.selected);
-      app.changed();
-    }),
+    button(app, "copy", t("order.text"), () => copy(app, asText(order))),
+    button(app, "copy", t("order.json"), () => copy(app, asJson(order))),
+    button(app, "trash", t("order.clear"), clear),
   );
 }

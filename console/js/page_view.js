@@ -7,7 +7,7 @@ import { postsView } from "./posts_view.js";
 import { shopView } from "./shop_view.js";
 import { signInView } from "./signin_view.js";
 import { h } from "./view.js";
-import { clockOrDate, icon, iconButton, nameOf } from "./parts.js";
+import { badge, button, clockOrDate, icon, iconButton, nameOf, showDialog } from "./parts.js";
 import { LANGUAGES, spoken, t } from "./words.js";
 
 const ICONS = { inbox: "chat", posts: "posts", shop: "shop" };
@@ -62,10 +62,9 @@ function header(app, signedIn) {
       { class: "tools" },
       signedIn && app.may("messages:read") && connection(app),
       signedIn &&
-        iconButton(app, "info", t("help.title"), () => {
-          state.dialog = { kind: "help" };
-          app.changed();
-        }, { class: "icon-button only-wide" }),
+        iconButton(app, "info", t("help.title"), () => showDialog(app, { kind: "help" }), {
+          class: "icon-button only-wide",
+        }),
       languages(app),
       themes(app),
       signedIn && iconButton(app, "leave", t("signout"), app.signOut),
@@ -88,14 +87,7 @@ function navigation(app) {
       },
       icon(app, ICONS[view]),
       h("span", {}, t(`view.${view}`)),
-      view === "inbox" &&
-        unread > 0 &&
-        h(
-          "span",
-          { class: "badge" },
-          t("number", { n: unread }),
-          h("span", { class: "unseen" }, t("unread", { n: unread })),
-        ),
+      view === "inbox" && unread > 0 && badge(unread),
     );
   return h("nav", { class: "tabs", "aria-label": t("views") }, state.views().map(link));
 }
@@ -134,17 +126,14 @@ function pausedBanner(app) {
     { class: "paused-banner", role: "status" },
     icon(app, "pause"),
     h("p", {}, shop.paused ? t("paused.banner", { until: until(shop) }) : t("paused.banner.pages", { pages: which })),
-    h("button", { type: "button", class: "button slim", onclick: resume }, icon(app, "play"), t("paused.resume")),
+    button(app, "play", t("paused.resume"), resume, { class: "button slim" }),
   );
 }
 
 function languages(app) {
   const other = LANGUAGES.find((one) => one !== spoken());
-  return h(
-    "button",
-    { type: "button", class: "icon-button language", lang: other, onclick: () => app.chooseLanguage(other) },
-    t("language.other"),
-  );
+  const choose = () => app.chooseLanguage(other);
+  return button(app, null, t("language.other"), choose, { class: "icon-button language", lang: other });
 }
 
 function themes(app) {

@@ -1,7 +1,7 @@
 // Small parts that several views use.
 
 import { h } from "./view.js";
-import { isFromSources } from "./links.js";
+import { isFromSources, linked } from "./links.js";
 import { dayKind } from "./time.js";
 import { clockTime, dateTime, has, t } from "./words.js";
 
@@ -16,13 +16,65 @@ export function icon(app, name) {
   );
 }
 
+/** A button with words, and with an icon if `name` is not null. */
+export function button(app, name, words, onclick, more = {}) {
+  return h("button", { type: "button", class: "button", onclick, ...more }, name && icon(app, name), words);
+}
+
+/** A button that reads more of a list. It waits while `busy`. */
+export function more(app, busy, key, onclick) {
+  return button(app, null, t(busy ? "loading" : key), onclick, { class: "button more", disabled: busy });
+}
+
 /** A button with only an icon. `label` is its name. */
 export function iconButton(app, name, label, onclick, more = {}) {
+  return button(app, name, null, onclick, { class: "icon-button", "aria-label": label, title: label, ...more });
+}
+
+/** A link to another site. It opens in a tab of its own. */
+export function outerLink(href, props, ...inside) {
+  return h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow", ...props }, inside);
+}
+
+/** A text with its web addresses as links. `other` draws the pieces between them. */
+export const withLinks = (text, other = (piece) => piece) =>
+  linked(text).map(({ href, text: piece }) => (href ? outerLink(href, {}, piece) : other(piece)));
+
+/** A list to choose from. `all` has pairs of a value and its words. */
+export function choice(label, all, value, choose, props = {}) {
   return h(
-    "button",
-    { type: "button", class: "icon-button", "aria-label": label, title: label, onclick, ...more },
-    icon(app, name),
+    "select",
+    { class: "select", "aria-label": label, value, onchange: (event) => choose(event.target.value), ...props },
+    all.map(([one, words]) => h("option", { key: one, value: one }, words)),
   );
+}
+
+/** The same as buttons in a row, of which the chosen one is pressed. */
+export function segments(app, label, all, value, choose, more = "") {
+  return h(
+    "div",
+    { class: `segments${more}`, role: "group", "aria-label": label },
+    all.map(([one, words]) => {
+      const pressed = String(one === value);
+      return button(app, null, words, () => choose(one), { key: one, class: "segment", "aria-pressed": pressed });
+    }),
+  );
+}
+
+/** A number of new messages. */
+export function badge(n) {
+  return h("span", { class: "badge" }, t("number", { n }), h("span", { class: "unseen" }, t("unread", { n })));
+}
+
+/** Shown in place of a picture that cannot be loaded. */
+export function placeholder(app, name, words) {
+  return h("span", { class: "placeholder" }, icon(app, name), h("span", {}, words));
+}
+
+/** Open a dialog. `kind` chooses its content in `dialogs.js`. */
+export function showDialog(app, dialog) {
+  app.state.dialog = dialog;
+  app.changed();
 }
 
 /** A sentence about an error, with the request's id if the service has sent one. */
@@ -44,7 +96,7 @@ export function failure(app, problem, again) {
       h("p", {}, sentence(problem)),
       problem.requestId && h("p", { class: "soft small" }, t("problem.request", { id: problem.requestId })),
     ),
-    again && h("button", { type: "button", class: "button", onclick: again }, t("again")),
+    again && button(app, null, t("again"), again),
   );
 }
 

@@ -1,7 +1,7 @@
 // A telephone number: to call, and to copy.
 
-import { copy, icon } from "./parts.js";
-import { grouped } from "./search.js";
+import { grouped } from "./numbers.js";
+import { button, copy, icon } from "./parts.js";
 import { h } from "./view.js";
 import { t } from "./words.js";
 
@@ -22,16 +22,9 @@ function phone(app, number) {
     { key: number, class: "phone" },
     icon(app, "phone"),
     h("a", { class: "phone-number", href: `tel:${number}` }, grouped(number)),
-    h(
-      "button",
-      {
-        type: "button",
-        class: "phone-copy",
-        "aria-label": t("copy.number", { number }),
-        onclick: () => copy(app, number),
-      },
-      icon(app, "copy"),
-      h("span", {}, t("copy")),
-    ),
+    button(app, "copy", h("span", {}, t("copy")), () => copy(app, number), {
+      class: "phone-copy",
+      "aria-label": t("copy.number", { number }),
+    }),
   );
 }

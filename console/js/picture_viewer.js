@@ -3,14 +3,14 @@
 import { inOrder } from "./inbox_state.js";
 import { isSticker } from "./attachments_view.js";
 import { saveAddress } from "./links.js";
-import { canShow, icon, iconButton } from "./parts.js";
+import { canShow, icon, iconButton, outerLink } from "./parts.js";
 import { h } from "./view.js";
 import { t } from "./words.js";
 
 const ZOOMS = [1, 2, 4];
 
 /** Every picture of a thread that can be shown, oldest first; `id` names it while its message is there. */
-export function picturesOf(app, thread) {
+function picturesOf(app, thread) {
   return inOrder(thread).flatMap((message) =>
     (message.attachments ?? [])
       .map((one, place) => ({ one: one ?? {}, id: `${message.id} ${place}`, url: one?.url }))
@@ -83,19 +83,8 @@ export function pictureViewer(app, dialog, close) {
 /** Facebook's address of it: the page may show it and may not read it, so the browser itself fetches the file. */
 function saveLink(app, url) {
   const name = t("picture.save");
-  return h(
-    "a",
-    {
-      class: "icon-button",
-      href: saveAddress(url),
-      download: "picture",
-      target: "_blank",
-      rel: "noopener noreferrer",
-      "aria-label": name,
-      title: name,
-    },
-    icon(app, "download"),
-  );
+  const props = { class: "icon-button", download: "picture", "aria-label": name, title: name };
+  return outerLink(saveAddress(url), props, icon(app, "download"));
 }
 
 const zoomOf = (dialog) => dialog.zoom ?? 1;

@@ -2,7 +2,8 @@
 // storage until the reader forgets them.
 
 import { path } from "./page-inbox.js";
-import { drop, read, write } from "./session.js";
+import { drop, readJson, write } from "./session.js";
+import { work } from "./work.js";
 
 const ITEMS = 10;
 const COMMENTS = 25;
@@ -29,25 +30,13 @@ export function createPosts({ api, state, changed, now }) {
     if (!write(name, JSON.stringify({ items, after, fetchedAt, threads: plain }))) drop(name);
   }
 
-  async function work(page, kind, holder, job) {
-    if (holder.busy) return;
-    Object.assign(holder, { busy: true, problem: null });
-    changed();
-    try {
-      await job();
-      keep(page, kind);
-    } catch (problem) {
-      holder.problem = problem;
-    }
-    holder.busy = false;
-    changed();
-  }
+  const kept = (page, kind, list, job) => work(list, changed, () => job().then(() => keep(page, kind)));
 
   return {
     of,
     /** Fetch the newest items and replace the loaded items. */
     fetch(page, kind) {
-      return work(page, kind, of(page, kind), async () => {
+      return kept(page, kind, of(page, kind), async () => {
         const { items, after } = await fetched(page, kind, { limit: ITEMS });
         if (kind === "posts") state.stirred.delete(page);
         Object.assign(of(page, kind), { items, after, fetchedAt: now(), threads: {} });
@@ -55,7 +44,7 @@ export function createPosts({ api, state, changed, now }) {
     },
     more(page, kind) {
       const list = of(page, kind);
-      return work(page, kind, list, async () => {
+      return kept(page, kind, list, async () => {
         const answer = await fetched(page, kind, { limit: ITEMS, after: list.after });
         Object.assign(list, { items: [...list.items, ...answer.items], after: answer.after });
       });
@@ -64,7 +53,7 @@ export function createPosts({ api, state, changed, now }) {
     discuss(page, kind, { id, ofComment = false, afresh = false }) {
       const thread = (of(page, kind).threads[id] ??= { items: [], after: null });
       thread.open = true;
-      return work(page, kind, thread, async () => {
+      return kept(page, kind, thread, async () => {
         const place = ofComment
           ? path("pages", page, "comments", id, "replies")
           : path("pages", page, KINDS[kind].edge, id, "comments");
@@ -88,10 +77,6 @@ export function createPosts({ api, state, changed, now }) {
 }
 
 function restored(name) {
-  try {
-    const kept = JSON.parse(read(name) || "null");
-    return kept && { ...unfetched(), ...kept };
-  } catch {
-    return null;
-  }
+  const found = readJson(name);
+  return found && { ...unfetched(), ...found };
 }

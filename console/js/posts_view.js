@@ -1,8 +1,21 @@
 // A Page's posts and live videos.
 
-import { discussion, withLinks } from "./comments_view.js";
+import { discussion } from "./comments_view.js";
 import { facebookAddress } from "./links.js";
-import { empty, failure, icon, picture, skeleton } from "./parts.js";
+import {
+  button,
+  choice,
+  empty,
+  failure,
+  icon,
+  more,
+  outerLink,
+  picture,
+  placeholder,
+  segments,
+  skeleton,
+  withLinks,
+} from "./parts.js";
 import { h } from "./view.js";
 import { clockTime, dateTime, t } from "./words.js";
 
@@ -32,51 +45,27 @@ export function postsView(app) {
     list.busy && !list.items.length && skeleton("card-bone", 3),
     list.fetchedAt > 0 && !list.items.length && !list.busy && empty(app, "posts", t(KINDS[kind].none)),
     list.items.map((one) => (kind === "live" ? liveCard(app, page, one) : postCard(app, page, one))),
-    list.after &&
-      h(
-        "button",
-        { type: "button", class: "button more", disabled: list.busy, onclick: () => app.posts.more(page, kind) },
-        t(list.busy ? "loading" : "more"),
-      ),
+    list.after && more(app, list.busy, "more", () => app.posts.more(page, kind)),
   );
 }
 
 function pageChoice(app, pages, page) {
   if (pages.length < 2) return h("p", { class: "soft small" }, t("thread.page", { page: app.pageName(page) }));
-  const choose = (event) => {
-    app.state.postsPage = event.target.value;
+  const choose = (one) => {
+    app.state.postsPage = one;
     app.changed();
   };
-  return h(
-    "select",
-    { class: "select", "aria-label": t("page"), value: page, onchange: choose },
-    pages.map((one) => h("option", { key: one, value: one }, app.pageName(one))),
-  );
+  const all = pages.map((one) => [one, app.pageName(one)]);
+  return choice(t("page"), all, page, choose);
 }
 
 function kinds(app) {
-  const { state } = app;
-  const choose = (kind) => () => {
-    state.postsKind = kind;
+  const choose = (kind) => {
+    app.state.postsKind = kind;
     app.changed();
   };
-  return h(
-    "div",
-    { class: "segments kinds", role: "group", "aria-label": t("view.posts") },
-    Object.keys(KINDS).map((one) =>
-      h(
-        "button",
-        {
-          key: one,
-          type: "button",
-          class: "segment",
-          "aria-pressed": String(state.postsKind === one),
-          onclick: choose(one),
-        },
-        t(`posts.kind.${one}`),
-      ),
-    ),
-  );
+  const all = Object.keys(KINDS).map((one) => [one, t(`posts.kind.${one}`)]);
+  return segments(app, t("view.posts"), all, app.state.postsKind, choose, " kinds");
 }
 
 /** A note about the place where posts are kept, and the buttons to fetch and to forget them. */
@@ -90,24 +79,11 @@ function note(app, page, kind, list) {
     h(
       "div",
       { class: "note-actions" },
-      fetched &&
-        h(
-          "button",
-          { type: "button", class: "button", onclick: () => app.posts.forget(page, kind) },
-          icon(app, "trash"),
-          t("posts.forget"),
-        ),
-      h(
-        "button",
-        {
-          type: "button",
-          class: fetched ? "button" : "button primary",
-          disabled: list.busy,
-          onclick: () => app.posts.fetch(page, kind),
-        },
-        icon(app, "refresh"),
-        t(fetched ? "posts.again" : KINDS[kind].fetch),
-      ),
+      fetched && button(app, "trash", t("posts.forget"), () => app.posts.forget(page, kind)),
+      button(app, "refresh", t(fetched ? "posts.again" : KINDS[kind].fetch), () => app.posts.fetch(page, kind), {
+        class: fetched ? "button" : "button primary",
+        disabled: list.busy,
+      }),
     ),
   );
 }
@@ -126,13 +102,7 @@ function cardHead(app, moment, address, ...rest) {
     "div",
     { class: "post-head" },
     h("p", { class: "soft small" }, Number.isNaN(at) ? "" : dateTime(at), rest),
-    link &&
-      h(
-        "a",
-        { class: "outside small", href: link, target: "_blank", rel: "noopener noreferrer" },
-        t("posts.open"),
-        icon(app, "outside"),
-      ),
+    link && outerLink(link, { class: "outside small" }, t("posts.open"), icon(app, "outside")),
   );
 }
 
@@ -147,7 +117,7 @@ function postCard(app, page, post) {
         app,
         post.full_picture,
         { class: "post-picture", alt: t("kind.image") },
-        h("span", { class: "placeholder" }, icon(app, "image"), t("picture.gone")),
+        placeholder(app, "image", t("picture.gone")),
       ),
     h(
       "p",

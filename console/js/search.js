@@ -44,10 +44,4 @@ export function textsOf(message) {
   ].filter((text) => typeof text === "string");
 }
 
-/** Returns a number in groups if the country's grouping is known, otherwise unchanged. */
-export function grouped(number) {
-  const [, start, end] = /^\+855(\d\d)(\d{6,7})$/.exec(number) ?? [];
-  return start ? `+855 ${start} ${end.slice(0, 3)} ${end.slice(3)}` : number;
-}
-
 const digits = (text) => text.replace(/\D/g, "");

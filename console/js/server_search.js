@@ -1,6 +1,7 @@
 // The search over all five days in the service: for words, for kinds of content, and for messages that expire tonight.
 
 import { begun, ordered } from "./inbox_state.js";
+import { work } from "./work.js";
 
 const SOON = 12 * 3_600_000; // milliseconds
 const AT_ONCE = 100; // messages of one call, at most
@@ -16,11 +17,9 @@ export function createServerSearch({ api, state, changed, now }) {
     return further();
   }
 
-  async function further() {
+  function further() {
     const search = state.searched;
-    Object.assign(search, { busy: true, problem: null });
-    changed();
-    try {
+    return work(search, changed, async () => {
       for (let calls = 0; search.cursor !== null && calls < MOST_CALLS; calls += 1) {
         const query = { ...search.query, limit: AT_ONCE, cursor: search.cursor };
         const answer = await api.json("GET", "/messages", { query });
@@ -29,11 +28,7 @@ export function createServerSearch({ api, state, changed, now }) {
         Object.assign(search, { cursor: answer.next_cursor, lookedAt: search.lookedAt + answer.looked_at });
         changed();
       }
-    } catch (problem) {
-      search.problem = problem;
-    }
-    search.busy = false;
-    changed();
+    });
   }
 
   function keep(found, message) {

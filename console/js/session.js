@@ -4,12 +4,12 @@ const TOKEN = "page-inbox.token";
 const SHOP = "page-inbox.shop";
 const OFFERED_TOKEN = "page-inbox.offered-token"; // `early.js` writes these two
 const OFFERED_SHOP = "page-inbox.offered-shop";
-export const EVERY_SHOP = "*";
+const EVERY_SHOP = "*";
 
 /**
  * Pure: returns a token's claims, or null. They are only for display, because only the service can verify the token.
  */
-export function claimsOf(token) {
+function claimsOf(token) {
   const part = token.trim().split(".");
   if (part.length !== 3) return null;
   try {
@@ -68,6 +68,15 @@ export function read(name) {
     return sessionStorage.getItem(name) ?? "";
   } catch {
     return "";
+  }
+}
+
+/** Returns a value that was stored as JSON, or null. */
+export function readJson(name) {
+  try {
+    return JSON.parse(read(name));
+  } catch {
+    return null;
   }
 }
 

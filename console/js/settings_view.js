@@ -1,6 +1,6 @@
 // What a reader chooses for this browser.
 
-import { icon } from "./parts.js";
+import { choice, icon } from "./parts.js";
 import { choose, preference } from "./preferences.js";
 import { h } from "./view.js";
 import { spoken, t, useNumerals } from "./words.js";
@@ -20,24 +20,16 @@ export function settings(app) {
 }
 
 function numerals(app) {
-  return setting(
-    "numerals",
-    h(
-      "select",
-      {
-        id: "numerals",
-        class: "select",
-        value: preference("numerals"),
-        onchange: (event) => {
-          choose("numerals", event.target.value);
-          useNumerals(event.target.value);
-          app.changed();
-        },
-      },
-      h("option", { value: "" }, t("settings.numerals.latin")),
-      h("option", { value: "khmer" }, t("settings.numerals.khmer")),
-    ),
-  );
+  const all = [
+    ["", t("settings.numerals.latin")],
+    ["khmer", t("settings.numerals.khmer")],
+  ];
+  const use = (wanted) => {
+    choose("numerals", wanted);
+    useNumerals(wanted);
+    app.changed();
+  };
+  return setting("numerals", choice(null, all, preference("numerals"), use, { id: "numerals" }));
 }
 
 function alerts(app) {

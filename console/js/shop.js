@@ -3,7 +3,7 @@
 import { copyOfEverything } from "./export.js";
 import { path } from "./page-inbox.js";
 import { placeOf } from "./inbox.js";
-import { read, write } from "./session.js";
+import { readJson, write } from "./session.js";
 
 const RECEIPTS = "page-inbox.receipts";
 const AGAIN = 1500; // milliseconds between two reads of a purge that is still running
@@ -18,7 +18,7 @@ export function createShop({
   now,
   pause = (wait) => new Promise((done) => setTimeout(done, wait)),
 }) {
-  state.receipts = restored();
+  state.receipts = readJson(RECEIPTS) ?? [];
 
   async function attempt(job) {
     try {
@@ -136,12 +136,4 @@ function save(blob, name) {
   link.click();
   link.remove();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
-
-function restored() {
-  try {
-    return JSON.parse(read(RECEIPTS) || "[]");
-  } catch {
-    return [];
-  }
 }

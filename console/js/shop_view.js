@@ -2,7 +2,7 @@
 
 import { h } from "./view.js";
 import { audit } from "./audit_view.js";
-import { failure, icon, panel } from "./parts.js";
+import { button, failure, icon, panel, showDialog } from "./parts.js";
 import { labelsPanel } from "./marks_view.js";
 import { settings } from "./settings_view.js";
 import { dateTime, t } from "./words.js";
@@ -44,23 +44,14 @@ function storing(app) {
       h("strong", { class: paused ? "state fair" : "state good" }, t(paused ? "storing.paused" : "storing.on")),
     ),
     h("p", { class: "soft" }, t(paused ? "storing.paused.about" : "storing.on.about")),
-    h(
-      "button",
-      {
-        type: "button",
-        class: paused ? "button primary" : "button",
-        onclick: () => (paused ? app.shop.resume() : askToPause(app)),
-      },
-      icon(app, paused ? "play" : "pause"),
-      t(paused ? "storing.resume" : "storing.pause"),
-    ),
+    pauseButton(app, paused, undefined, { class: paused ? "button primary" : "button" }),
   );
 }
 
-/** Asks before a pause, because a pause loses messages; `page` is absent for the whole shop. */
-function askToPause(app, page) {
-  app.state.dialog = { kind: "pause", page };
-  app.changed();
+/** Asks before a pause, because a pause loses messages; `page` is undefined for the whole shop. */
+function pauseButton(app, paused, page, more) {
+  const press = () => (paused ? app.shop.resume(page) : showDialog(app, { kind: "pause", page }));
+  return button(app, paused ? "play" : "pause", t(paused ? "storing.resume" : "storing.pause"), press, more);
 }
 
 function pages(app) {
@@ -105,17 +96,10 @@ function pages(app) {
             { class: "soft small" },
             one.last_event_at ? t("pages.last", { when: dateTime(Date.parse(one.last_event_at)) }) : t("pages.never"),
           ),
-          h(
-            "button",
-            {
-              type: "button",
-              class: "button slim",
-              "aria-label": t(one.paused ? "pages.resume.one" : "pages.pause.one", { page: one.page_id }),
-              onclick: () => (one.paused ? app.shop.resume(one.page_id) : askToPause(app, one.page_id)),
-            },
-            icon(app, one.paused ? "play" : "pause"),
-            t(one.paused ? "storing.resume" : "storing.pause"),
-          ),
+          pauseButton(app, one.paused, one.page_id, {
+            class: "button slim",
+            "aria-label": t(one.paused ? "pages.resume.one" : "pages.pause.one", { page: one.page_id }),
+          }),
         ),
       ),
     ),
@@ -131,13 +115,8 @@ function pageTitle(app, id) {
 function exporting(app) {
   const { exporting: size } = app.state;
   const stamp = new Date(app.clock.now()).toISOString().slice(0, 10);
-  const button = (form, words, more) =>
-    h(
-      "button",
-      { type: "button", class: "button", disabled: size !== null, onclick: () => app.shop.export(app, stamp, form) },
-      icon(app, "download"),
-      more ?? t(words),
-    );
+  const copy = (form, words) =>
+    button(app, "download", words, () => app.shop.export(app, stamp, form), { disabled: size !== null });
   const running = size === null ? null : t("export.running", { n: Math.ceil(size / 1024) });
   return panel(
     app,
@@ -147,9 +126,9 @@ function exporting(app) {
     h(
       "div",
       { class: "note-actions" },
-      button("page", "export.page"),
-      button("csv", "export.csv"),
-      button("ndjson", "export.start", running),
+      copy("page", t("export.page")),
+      copy("csv", t("export.csv")),
+      copy("ndjson", running ?? t("export.start")),
     ),
   );
 }
@@ -160,19 +139,9 @@ function deleting(app) {
     "trash",
     t("purge.title"),
     h("p", { class: "soft" }, t("purge.about")),
-    h(
-      "button",
-      {
-        type: "button",
-        class: "button danger",
-        onclick: () => {
-          app.state.dialog = { kind: "shop", typed: "" };
-          app.changed();
-        },
-      },
-      icon(app, "trash"),
-      t("purge.start"),
-    ),
+    button(app, "trash", t("purge.start"), () => showDialog(app, { kind: "shop", typed: "" }), {
+      class: "button danger",
+    }),
   );
 }
 
@@ -209,11 +178,6 @@ export function receiptFacts(app, one) {
       " ",
       h("code", { class: "receipt-id" }, one.purge_id),
     ),
-    h(
-      "button",
-      { type: "button", class: "button", onclick: () => app.shop.saveReceipt(one) },
-      icon(app, "download"),
-      t("receipt.save"),
-    ),
+    button(app, "download", t("receipt.save"), () => app.shop.saveReceipt(one)),
   ];
 }

@@ -3,7 +3,19 @@
 import { inOrder } from "./inbox_state.js";
 import { marksOf } from "./marks_view.js";
 import { messageView } from "./message_view.js";
-import { arrows, avatar, copy, failedCount, failure, icon, iconButton, nameOf, skeleton } from "./parts.js";
+import {
+  arrows,
+  avatar,
+  button,
+  copy,
+  failedCount,
+  failure,
+  iconButton,
+  more,
+  nameOf,
+  showDialog,
+  skeleton,
+} from "./parts.js";
 import { pickedOf } from "./order_view.js";
 import { webAddress } from "./links.js";
 import { dayKind, endsSoon, midnight, timeLeft } from "./time.js";
@@ -46,10 +58,9 @@ export function threadView(app) {
       iconButton(app, "link", t("link.copy"), () => copy(app, linkTo(conversation))),
       iconButton(app, "outside", t("thread.facebook"), () => openAtFacebook(app, conversation)),
       app.may("messages:purge") &&
-        iconButton(app, "trash", t("delete.conversation"), () => {
-          state.dialog = { kind: "conversation", id: conversation.id, name };
-          app.changed();
-        }),
+        iconButton(app, "trash", t("delete.conversation"), () =>
+          showDialog(app, { kind: "conversation", id: conversation.id, name }),
+        ),
     ),
     h(
       "div",
@@ -78,18 +89,9 @@ export function threadView(app) {
 /** Where there is no room for the order beside the thread: how much is in it, and the way to it. */
 function orderBar(app) {
   const count = pickedOf(app.state).length;
-  const open = () => {
-    app.state.dialog = { kind: "order" };
-    app.changed();
-  };
+  const open = () => showDialog(app, { kind: "order" });
   return (
-    count > 0 &&
-    h(
-      "button",
-      { type: "button", class: "button primary order-bar", onclick: open },
-      icon(app, "receipt"),
-      t("order.bar", { n: count }),
-    )
+    count > 0 && button(app, "receipt", t("order.bar", { n: count }), open, { class: "button primary order-bar" })
   );
 }
 
@@ -97,12 +99,8 @@ function orderBar(app) {
 function toNewest(app) {
   const { atEnd, arrived, toEnd } = app.threadScroll;
   if (atEnd) return null;
-  return h(
-    "button",
-    { type: "button", class: "button to-newest", onclick: toEnd },
-    icon(app, "down"),
-    arrived ? t("unread", { n: arrived }) : t("thread.newest"),
-  );
+  const words = arrived ? t("unread", { n: arrived }) : t("thread.newest");
+  return button(app, "down", words, toEnd, { class: "button to-newest" });
 }
 
 /** An address of this conversation. What is behind the # is sent to no server. */
@@ -125,11 +123,7 @@ function body(app, thread, conversation, name) {
   const messages = inOrder(thread);
   return [
     thread.cursor !== null
-      ? h(
-          "button",
-          { type: "button", class: "button more", disabled: thread.busy, onclick: app.inbox.older },
-          t(thread.busy ? "loading" : "older"),
-        )
+      ? more(app, thread.busy, "older", app.inbox.older)
       : h("p", { class: "beginning soft small" }, t("thread.beginning")),
     thread.problem && failure(app, thread.problem, app.inbox.older),
     h("ol", { class: "messages", onkeydown: (event) => arrows(event, ".message") }, byDay(app, messages, thread, name)),

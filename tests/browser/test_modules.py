@@ -111,7 +111,7 @@ async def test_numbers_are_grouped_as_cambodians_read_them(modules: Modules) -> 
     """Numbers of other countries stay unchanged."""
     numbers = ["+85512345678", "+855971234567", "+8613800138000"]
     expected = ["+855 12 345 678", "+855 97 123 4567", "+8613800138000"]
-    assert await modules.run("search", "a.map(m.grouped)", numbers) == expected
+    assert await modules.run("numbers", "a.map(m.grouped)", numbers) == expected
 
 
 async def test_what_is_no_token_makes_no_session(modules: Modules) -> None:
