@@ -10,7 +10,7 @@ import click
 
 from app.counted import counted
 from app.parts import make_connection_to, make_replay, unix_milliseconds
-from app.tools import Tools, check_store, with_tools
+from app.tools import Tools, with_tools
 from cache.backup.backup import Backup
 from cache.backup.copy import Copy, CopyRefused
 from cache.registry.marks import Marks
@@ -41,7 +41,6 @@ def backup(out: Path) -> None:
     \b
     Example, each hour:   page-inbox backup --out /backups/inbox-$(date +%H)
     """
-    check_store()
 
     async def work(tools: Tools) -> None:
         keys = await count_keys(tools.store.connection)
@@ -65,7 +64,6 @@ def restore(file: Path, force: bool) -> None:
     \b
     Example:   page-inbox restore /backups/inbox-07
     """
-    check_store()
 
     async def work(tools: Tools) -> None:
         made = _backup(tools)
@@ -100,7 +98,6 @@ def copy(to: str) -> None:
     \b
     Example:   page-inbox copy --to redis+cluster://10.0.0.1,10.0.0.2,10.0.0.3
     """
-    check_store()
     settings = read_settings(os.environ, command="tool")
     try:
         target = make_connection_to(to, settings)

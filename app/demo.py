@@ -84,7 +84,7 @@ async def local_facebook(settings: Settings) -> AsyncIterator[tuple[Settings, Se
         world.meet(world.pages[PAGE], chat.psid, chat.name, unix_milliseconds())
     with _listen_as_before(settings.data_dir / "facebook-port") as socket:
         move_media(world, address(LOOPBACK, socket.getsockname()[1]))
-        server = make_server(with_media(graph_app(world)), lifespan=False)
+        server = make_server(with_media(graph_app(world)))
         serving = asyncio.create_task(server.serve([socket]))
         try:
             yield replace(settings, graph_url=address(LOOPBACK, socket.getsockname()[1])), token
@@ -149,7 +149,7 @@ def banner(settings: Settings, port: int, ops_port: int, log_path: Path, *, cust
 async def open_shop(app: Application, port: int, token: Secret | None, *, customers: bool) -> None:
     """Connect the demo Page, and let simulated customers write to it until the task is cancelled."""
     services = app.services
-    await services.connector.connect(SHOP, PAGE, token, history=customers)
+    await services.graph.pages.connect(SHOP, PAGE, token, history=customers)
     if not customers:
         return
     sender = Sender(f"{address(services.settings.host, port)}/webhook", services.settings.app_secrets[0])

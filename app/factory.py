@@ -3,8 +3,6 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -36,7 +34,7 @@ class Application:
     the application of the operators' port.
     """
 
-    def __init__(self, services: Services, hooks: Hooks = NO_HOOKS) -> None:
+    def __init__(self, services: Services, hooks: Hooks) -> None:
         self.services = services
         self.outermost = hooks.around(self)
         self._hooks = hooks
@@ -106,10 +104,13 @@ class Application:
             await self._rest(scope, receive, send)
 
 
-def create_app(settings: Settings, hooks: Hooks = NO_HOOKS, **replacements: Any) -> Application:
-    """Returns the application for these settings. `replacements` replace services by name."""
-    services = wire(settings, connection=replacements.pop("connection", None), hooks=hooks)
-    return Application(replace(services, **replacements), hooks)
+def create_app(settings: Settings, hooks: Hooks = NO_HOOKS) -> Application:
+    """Returns the application for these settings.
+
+    Raises:
+        SettingMissing: a secret or Redis is not set. `serve` refuses such settings earlier.
+    """
+    return Application(wire(settings, hooks), hooks)
 
 
 def _error_answer(error: PageInboxError, request_id: str) -> Answer:

@@ -1,45 +1,14 @@
-"""The inbox that a command works on: the store or a running service. Both return what the API answers."""
+"""The inbox that a command works on: the store, or a running service (remote.py). Both return what the API answers."""
 
-from typing import Any, Protocol
+from typing import Any
 
 from api.answers import one_page_answer, page_answer, receipt_answer, shop_answer
+from app.remote import Remote
 from app.tools import Tools
 from domain.audit import OPERATOR
 from domain.ids import ConversationId, MessageId, PageId, ShopId
 from domain.secret import Secret
 from domain.shop import Page
-
-
-class CommandTarget(Protocol):
-    """The actions of commands. Every method raises `PageInboxError`, whose sentence is for people."""
-
-    async def shop(self, shop: ShopId, /) -> dict[str, Any]:
-        """Returns the shop's state and its Pages."""
-        ...
-
-    async def connect(self, shop: ShopId, page: PageId, token: Secret | None, history: bool, /) -> dict[str, Any]:
-        """Connect a Page and return its state. With `history`, its last five days are fetched too."""
-        ...
-
-    async def heal(self, shop: ShopId, page: PageId, /) -> dict[str, Any]:
-        """Request that the Page's last five days are fetched, and return the Page's state."""
-        ...
-
-    async def page(self, shop: ShopId, page: PageId, /) -> dict[str, Any]:
-        """Returns a Page's state and the progress of its healing."""
-        ...
-
-    async def disconnect(self, shop: ShopId, page: PageId, /) -> dict[str, Any]:
-        """Disconnect a Page and return the receipt."""
-        ...
-
-    async def purge(self, shop: ShopId, conversation: str | None, message: str | None, /) -> dict[str, Any]:
-        """Purge one conversation, one message, or everything, and return the receipt."""
-        ...
-
-    async def erased(self, shop: ShopId, receipt: dict[str, Any], /) -> dict[str, Any]:
-        """Wait until the bytes are erased too, and return the receipt."""
-        ...
 
 
 class Direct:
@@ -95,3 +64,7 @@ class Direct:
         purger = self._tools.store.purger
         await purger.finish()
         return receipt_answer(await purger.receipt(shop, receipt["purge_id"])).model_dump()
+
+
+CommandTarget = Direct | Remote
+"""The actions of commands. Every method raises `PageInboxError`, whose sentence is for people."""

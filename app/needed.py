@@ -1,7 +1,10 @@
 """Settings that a command needs, and the error for a setting that is not set."""
 
+from typing import TypeVar
+
 from domain.errors import PageInboxError
-from domain.secret import Secret
+
+T = TypeVar("T")
 
 
 class SettingMissing(PageInboxError):
@@ -15,7 +18,7 @@ class SettingMissing(PageInboxError):
         )
 
 
-def needed(value: Secret | None, name: str) -> Secret:
+def needed(value: T | None, name: str) -> T:
     """Returns the value of a setting.
 
     Raises:

@@ -4,7 +4,6 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -131,30 +130,26 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, 
         sleep=asyncio.sleep,
         journal=journal,
     )
-    customers, blocked = CustomerPurger(connection, shops, purger), Blocks(connection, shops)
-    audit_log = AuditLog(connection, keyring, now=time.time)
     return Store(
-        *(
-            connection,
-            sealer,
-            keyring,
-            cursors,
-            shop_secrets,
-            UnsentIds(sealer),
-            marks,
-            shops,
-            Routes(connection, shops, shop_secrets),
-            reader,
-            purger,
-            customers,
-            blocked,
-            StaffMarks(connection, shop_secrets),
-            Labels(connection, sealer),
-            audit_log,
-            receipts,
-            signer,
-            journal,
-        )
+        connection=connection,
+        sealer=sealer,
+        keyring=keyring,
+        cursors=cursors,
+        secrets=shop_secrets,
+        unsent=UnsentIds(sealer),
+        marks=marks,
+        shops=shops,
+        routes=Routes(connection, shops, shop_secrets),
+        reader=reader,
+        purger=purger,
+        customers=CustomerPurger(connection, shops, purger),
+        blocked=Blocks(connection, shops),
+        staff_marks=StaffMarks(connection, shop_secrets),
+        labels=Labels(connection, sealer),
+        audit_log=AuditLog(connection, keyring, now=time.time),
+        receipts=receipts,
+        signer=signer,
+        journal=journal,
     )
 
 
@@ -183,12 +178,10 @@ def make_catch_up(connection: Connection, metrics: Metrics, settings: Settings) 
     return CatchUp(make_replay(store), Watchlist(store.connection), store.shops, metrics, now=unix_milliseconds)
 
 
-def make_sweeper(
-    store: Store, metrics: Metrics, settings: Settings, *, now: Callable[[], float] = time.time
-) -> Sweeper:
+def make_sweeper(store: Store, metrics: Metrics, settings: Settings) -> Sweeper:
     """Returns the sweeper, which removes expired messages and old entries."""
     ttl = settings.message_ttl
-    return Sweeper(store.connection, metrics, ttl=ttl, now=now, clock=time.monotonic, sleep=asyncio.sleep)
+    return Sweeper(store.connection, metrics, ttl=ttl, now=time.time, clock=time.monotonic, sleep=asyncio.sleep)
 
 
 def make_timeline(store: Store, settings: Settings, *, turns: Turns | None = None) -> Timeline:

@@ -21,7 +21,6 @@ REDIS_SECONDS: Final = 1.0
 """Time limit for the first examination of Redis. If Redis does not answer, the service starts but is not ready."""
 SILENT_SECONDS: Final = 2.0
 """Seconds after SIGHUP in which the previous application still answers on the connections that it has accepted."""
-_POLL_SECONDS: Final = 0.01
 
 Beside = Callable[[int, int], Coroutine[Any, Any, None]]
 """A task that runs beside the service. The arguments are the public port and the operators' port."""
@@ -123,10 +122,10 @@ class _Process:
         self.start(app)
 
     async def _serve(self, public: uvicorn.Server, app: Application) -> None:
-        ops = server.make_server(app.ops, lifespan=False)
+        ops = server.make_server(app.ops)
         serving_ops = self._group.create_task(ops.serve([self._ops.dup()]))
         try:
-            await public.serve(server.accepting(self._public, server.ACCEPTED_EACH_TURN))
+            await public.serve(server.accepting(self._public))
         finally:
             ops.should_exit = True
             self._serving.remove((public, app))
@@ -135,9 +134,7 @@ class _Process:
             self.ended.set()
 
     async def _replace(self, before: list[tuple[uvicorn.Server, Application]], public: uvicorn.Server) -> None:
-        while not public.started and not public.should_exit:  # noqa: ASYNC110 - uvicorn sets no event
-            await asyncio.sleep(_POLL_SECONDS)
-        if not public.started:
+        if not await server.started(public):
             return
         for old, _ in before:
             for listening in old.servers:

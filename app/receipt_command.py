@@ -67,9 +67,7 @@ def _object(text: bytes, what: str) -> dict[str, Any]:
 
 def _own() -> dict[str, Any]:
     settings = read_settings(os.environ, command="tool")
-    if not settings.seal_keys:
-        needed(None, "SEAL_KEYS")
-    return ReceiptSigner(Keyring(settings.seal_keys)).jwks()
+    return ReceiptSigner(Keyring(needed(settings.seal_keys, "SEAL_KEYS"))).jwks()
 
 
 def _fetched(url: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The route table: method, path, handler, scope. Only this table says who may call a route."""
 
+import time
 from collections.abc import Sequence
 from secrets import token_bytes
 from typing import Final
@@ -69,27 +70,28 @@ FETCH: Final = (404, 409, 429, 502, 504)
 
 def table(services: Services) -> list[Route]:
     """Returns every route that Starlette serves. `factory.py` handles `/webhook` first, because it is called often."""
+    store, graph_parts = services.store, services.graph
     compression = Compression(token_bytes)
-    messages = Messages(services.reader, services.purger, services.customers, compression)
-    blocked = Blocked(services.blocked, services.purger)
-    marking = Marking(services.staff_marks, services.labels)
+    messages = Messages(store.reader, store.purger, store.customers, compression)
+    blocked = Blocked(store.blocked, store.purger)
+    marking = Marking(store.staff_marks, store.labels)
     shops = Shops(
-        services.shops,
-        services.connector,
-        services.healing,
+        store.shops,
+        graph_parts.pages,
+        graph_parts.healing,
         shops_connect_without_token=services.settings.connect_without_proof == "shop",
         now=unix_milliseconds,
     )
-    graph = Graph(services.graph)
-    customers = Customers(services.graph)
-    attachments = Attachments(services.reader, services.graph)
-    stream = Stream(services.fan_out, services.tickets, now=services.now)
-    audit = Audit(services.audit_log)
-    keys = receipt_keys.ReceiptKeys(services.signer)
+    graph = Graph(graph_parts.reader)
+    customers = Customers(graph_parts.reader)
+    attachments = Attachments(store.reader, graph_parts.reader)
+    stream = Stream(services.fan_out, services.tickets, now=time.time)
+    audit = Audit(store.audit_log)
+    keys = receipt_keys.ReceiptKeys(store.signer)
     facebook = callbacks.Callbacks(
         services.withdrawal,
         services.metrics,
-        app_secrets=tuple(services.settings.app_secrets),
+        app_secrets=services.settings.app_secrets,
         public_url=services.settings.public_url,
         now=unix_milliseconds,
     )

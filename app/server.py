@@ -29,6 +29,8 @@ ACCEPTED_EACH_TURN: Final = 32
 """The event loop accepts one connection per turn from each listening socket (libuv 1.45 and newer), and turns are long
 under load. With one per turn, two thousand new connections from others delay Facebook by ten seconds."""
 
+_POLL_SECONDS: Final = 0.01
+
 LOOPBACK: Final = ("127.0.0.1", "::1")
 
 
@@ -80,7 +82,7 @@ def reserve(host: str, port: int) -> socket.socket:
 def make_server(
     app: Any,
     *,
-    lifespan: bool,
+    lifespan: bool = False,
     proxies: Sequence[str] = (),
     protocol: Any = "httptools",
 ) -> uvicorn.Server:
@@ -125,9 +127,16 @@ def raise_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def accepting(listening: socket.socket, each_turn: int) -> list[socket.socket]:
-    """Returns `each_turn` copies of a socket, so that `uvicorn.Server.serve` accepts as many connections per turn."""
-    return [listening.dup() for _ in range(each_turn)]
+def accepting(listening: socket.socket) -> list[socket.socket]:
+    """Returns copies of a socket, so that `uvicorn.Server.serve` accepts ACCEPTED_EACH_TURN connections per turn."""
+    return [listening.dup() for _ in range(ACCEPTED_EACH_TURN)]
+
+
+async def started(server: uvicorn.Server) -> bool:
+    """Return when the server accepts requests, or has to end before that. Returns whether it accepts them."""
+    while not server.started and not server.should_exit:  # noqa: ASYNC110 - uvicorn sets no event
+        await asyncio.sleep(_POLL_SECONDS)
+    return server.started
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

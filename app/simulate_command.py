@@ -35,7 +35,7 @@ def simulate(
     Example:   FACEBOOK_APP_SECRET=... page-inbox simulate --url http://127.0.0.1:8000/webhook --count 500 --forged 0.05
     """
     settings = read_settings(os.environ, command="tool")
-    secret = settings.app_secrets[0] if settings.app_secrets else needed(None, "FACEBOOK_APP_SECRET")
+    secret = needed(settings.app_secrets, "FACEBOOK_APP_SECRET")[0]
     plan = Plan(
         tuple(map(PageId, pages)), count=count, rate=rate, duplicates=duplicates, disorder=disorder, forged=forged
     )

@@ -259,7 +259,7 @@ async def supervise(settings: Settings) -> None:
     ):
         log.info("listening", host=settings.host, port=port, ops_port=ops_socket.getsockname()[1])
         supervisor = Supervisor(settings.workers, lambda: Worker.start(port), settings.drain_seconds)
-        ops = server.make_server(ops_app(supervisor, supervisor, supervisor.alive), lifespan=False)
+        ops = server.make_server(ops_app(supervisor, supervisor, supervisor.alive))
         async with asyncio.TaskGroup() as group:
             supervisor.signals.install(lambda: _reload(supervisor, group))
             group.create_task(ops.serve([ops_socket]))

@@ -26,11 +26,9 @@ def token(shop: str, scope: str, ttl: str, sub: str) -> None:
     scopes = [known for known in SCOPES if known in scope.split()]
     if unknown := set(scope.split()) - set(SCOPES):
         raise click.BadParameter(f"{', '.join(sorted(unknown))}; there are {', '.join(SCOPES)}", param_hint="--scope")
-    settings = read_settings(os.environ, command="tool")
-    if not settings.token_keys:
-        needed(None, "TOKEN_KEYS")
+    keys = needed(read_settings(os.environ, command="tool").token_keys, "TOKEN_KEYS")
     try:
-        text = Tokens(settings.token_keys).mint(ShopId(shop), scopes, _seconds(ttl), sub, time.time())
+        text = Tokens(keys).mint(ShopId(shop), scopes, _seconds(ttl), sub, time.time())
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     click.echo(text)

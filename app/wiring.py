@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -15,8 +14,10 @@ from api.auth import Tokens
 from api.export import Exporter
 from api.fan_out import FanOut
 from app.catch_up import CatchUp
-from app.needed import SettingMissing, needed
+from app.needed import needed
 from app.parts import (
+    GraphParts,
+    Store,
     make_catch_up,
     make_connection,
     make_exporter,
@@ -30,35 +31,20 @@ from app.parts import (
 from app.server import CLOSE_SECONDS
 from app.shop_turns import ShopTurns
 from app.version import VERSION
-from cache.audit.log import AuditLog
 from cache.audit.recording import Recorder
 from cache.graph.taps import Taps
 from cache.live.announcements import Announcements
 from cache.live.feed import Feed
 from cache.live.live import Live
 from cache.live.tickets import Tickets
-from cache.messages.blocks import Blocks
-from cache.messages.reader import Reader
-from cache.messages.staff_marks import StaffMarks
 from cache.messages.sweeper import Sweeper
 from cache.messages.writer import Writer
-from cache.purging.customers import CustomerPurger
 from cache.purging.deletions import Deletions
-from cache.purging.purge import Purger
-from cache.purging.receipt_signature import ReceiptSigner
-from cache.registry.labels import Labels
-from cache.registry.marks import Marks
-from cache.registry.registry import Registry
-from cache.server.connection import Connection
 from cache.server.state import ServerState
 from cache.server.went_back import WentBackCheck
 from domain.secret import Secret
-from graph_client.calls import Calls
-from graph_client.graph_reader import GraphReader
 from graph_client.heal import Healer
-from graph_client.healing import Healing
 from graph_client.heartbeat import Heartbeat
-from graph_client.pages import Pages
 from graph_client.watch import Watch
 from ops import logs
 from ops.health import Checks
@@ -79,6 +65,8 @@ class Services:
     """All services, connected to each other."""
 
     settings: Settings
+    store: Store
+    graph: GraphParts
     state: ServerState
     went_back: WentBackCheck
     catch_up: CatchUp
@@ -86,44 +74,27 @@ class Services:
     metrics: Metrics
     checks: Checks
     tasks: Tasks
-    connection: Connection
-    marks: Marks
     tokens: Tokens
-    shops: Registry
-    reader: Reader
     writer: Writer
-    purger: Purger
-    customers: CustomerPurger
-    blocked: Blocks
-    staff_marks: StaffMarks
-    labels: Labels
     sweeper: Sweeper
-    turns: ShopTurns
     announcements: Announcements
     fan_out: FanOut
     live: Live
     tickets: Tickets
     audit: Recorder
-    audit_log: AuditLog
     withdrawal: Withdrawal
     exporter: Exporter
-    signer: ReceiptSigner
-    graph: GraphReader
-    connector: Pages
-    calls: Calls
-    healing: Healing
     heartbeat: Heartbeat
     watch: Watch
     verify_token: Secret
-    now: Callable[[], float]
 
     async def open(self) -> None:
         """Start the background tasks. Redis need not be reachable yet."""
-        self.tasks.start("marks", partial(self.marks.run, asyncio.sleep))
+        self.tasks.start("marks", partial(self.store.marks.run, asyncio.sleep))
         self.tasks.start("went_back", partial(self.went_back.run, asyncio.sleep))
         self.tasks.start("redis_state", partial(self.state.run, asyncio.sleep))
         self.tasks.start("sweeper", self.sweeper.run)
-        self.tasks.start("purges", self.purger.resume)
+        self.tasks.start("purges", self.store.purger.resume)
         self.tasks.start("heartbeat", self.heartbeat.run)
         self.tasks.start("watch", self.watch.run)
         self.tasks.start("announcements", self.announcements.run)
@@ -138,11 +109,11 @@ class Services:
         await self.writer.close()
         await self.tasks.close(CLOSE_SECONDS)
         await self.audit.close()
-        await self.purger.close()
-        await self.calls.close()
+        await self.store.purger.close()
+        await self.graph.calls.close()
         await self.went_back.close()
         await self.catch_up.close()
-        await self.connection.close()
+        await self.store.connection.close()
         log.info("closed")
 
 
@@ -166,30 +137,23 @@ def make_tokens(settings: Settings) -> Tokens:
     Raises:
         SettingMissing: both TOKEN_KEYS and TOKEN_JWKS are not set.
     """
-    if not settings.token_keys and not settings.token_jwks:
-        raise SettingMissing("TOKEN_KEYS")
+    needed(settings.token_keys or settings.token_jwks, "TOKEN_KEYS")
     jwks = orjson.loads(settings.token_jwks) if settings.token_jwks else None
     return Tokens(settings.token_keys, jwks)
 
 
-def wire(
-    settings: Settings,
-    *,
-    connection: Connection | None = None,
-    hooks: Hooks = NO_HOOKS,
-    now: Callable[[], float] = time.time,
-) -> Services:
+def wire(settings: Settings, hooks: Hooks = NO_HOOKS) -> Services:
     """Returns all services, made from the settings. Opens nothing and uses nothing global.
 
     Raises:
         SettingMissing: a secret or Redis is not set. `serve` refuses such settings earlier.
     """
     registry = process_registry()
-    metrics = hooks.metrics(registry, version=VERSION)
+    metrics = hooks.metrics(registry, VERSION)
     metrics.watch_log(logs.lost_lines)
     checks, tasks = Checks(count=metrics.check), Tasks(on_crash=metrics.task_crash)
     turns = ShopTurns()
-    store = make_store(connection or make_connection(settings), metrics, settings, turns=turns)
+    store = make_store(make_connection(settings), metrics, settings, turns=turns)
     catch_up = make_catch_up(store.connection, metrics, settings)
     went_back = WentBackCheck(
         store.connection,
@@ -199,11 +163,10 @@ def wire(
         now=unix_milliseconds,
         catch_up_first=store.journal is not None,
     )
-    state = ServerState(store.connection, metrics, now=now, clock=time.monotonic)
+    state = ServerState(store.connection, metrics, now=time.time, clock=time.monotonic)
     writer = make_writer(store, metrics, settings)
-    sweeper = make_sweeper(store, metrics, settings, now=now)
-    if not settings.app_secrets:
-        raise SettingMissing("FACEBOOK_APP_SECRET")
+    sweeper = make_sweeper(store, metrics, settings)
+    app_secrets = needed(settings.app_secrets, "FACEBOOK_APP_SECRET")
     graph = make_graph(store, metrics, settings, turns=turns)
     watch = Watch(
         graph.watchlist,
@@ -229,7 +192,7 @@ def wire(
     live = Live(store.connection, store.shops, store.sealer, metrics)
     announcements = Announcements(store.connection, sleep=asyncio.sleep)
     feed = Feed(make_timeline(store, settings, turns=turns), announcements, store.sealer, sleep=asyncio.sleep)
-    fan_out = FanOut(feed, metrics, turns, now=now, sleep=asyncio.sleep)
+    fan_out = FanOut(feed, metrics, turns, now=time.time, sleep=asyncio.sleep)
     withdrawal = Withdrawal(
         graph.grants,
         store.shops,
@@ -237,7 +200,7 @@ def wire(
         store.purger,
         Deletions(store.connection, store.purger),
         audit,
-        key=settings.app_secrets[0],
+        key=app_secrets[0],
     )
     add_redis_checks(checks, state)
     checks.add(
@@ -250,6 +213,8 @@ def wire(
     checks.add("tasks", partial(_none_crashed, tasks), "A background task crashed and waits; its log line says why.")
     return Services(
         settings=settings,
+        store=store,
+        graph=graph,
         state=state,
         went_back=went_back,
         catch_up=catch_up,
@@ -257,36 +222,19 @@ def wire(
         metrics=metrics,
         checks=checks,
         tasks=tasks,
-        connection=store.connection,
-        marks=store.marks,
         tokens=make_tokens(settings),
-        shops=store.shops,
-        reader=store.reader,
         writer=writer,
-        purger=store.purger,
-        customers=store.customers,
-        blocked=store.blocked,
-        staff_marks=store.staff_marks,
-        labels=store.labels,
         sweeper=sweeper,
         announcements=announcements,
         fan_out=fan_out,
         live=live,
         tickets=Tickets(store.connection, store.keyring, new_bytes=secrets.token_bytes),
         audit=audit,
-        audit_log=store.audit_log,
         withdrawal=withdrawal,
         exporter=make_exporter(store, turns=turns),
-        turns=turns,
-        signer=store.signer,
-        graph=graph.reader,
-        connector=graph.pages,
-        calls=graph.calls,
-        healing=graph.healing,
         heartbeat=Heartbeat(graph.watchlist, metrics, now=unix_milliseconds, sleep=asyncio.sleep),
         watch=watch,
         verify_token=needed(settings.verify_token, "FACEBOOK_VERIFY_TOKEN"),
-        now=now,
     )
 
 

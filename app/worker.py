@@ -34,7 +34,6 @@ from ops.tracing_switch import hooks
 
 LAST_REPORT_SECONDS: Final = 3.0
 """Seconds in which the supervisor can ask a last time after the last answer. The supervisor asks once per second."""
-_POLL_SECONDS: Final = 0.01
 
 
 def main(port: int, file: int) -> None:
@@ -63,10 +62,10 @@ async def _serve(app: Application, public_socket: socket.socket, report_socket: 
         asked.set()
         return Response(orjson.dumps({"checks": checks, "counted": count(app.services.registry)}))
 
-    reports = server.make_server(Starlette(routes=[Route("/report", report)]), lifespan=False)
+    reports = server.make_server(Starlette(routes=[Route("/report", report)]))
     async with asyncio.TaskGroup() as group:
         group.create_task(_report_once_started(public, reports, report_socket))
-        await public.serve(server.accepting(public_socket, server.ACCEPTED_EACH_TURN))
+        await public.serve(server.accepting(public_socket))
         asked.clear()
         with suppress(TimeoutError):
             await asyncio.wait_for(asked.wait(), LAST_REPORT_SECONDS)
@@ -74,8 +73,7 @@ async def _serve(app: Application, public_socket: socket.socket, report_socket: 
 
 
 async def _report_once_started(public: uvicorn.Server, reports: uvicorn.Server, listening: socket.socket) -> None:
-    while not public.started and not public.should_exit:  # noqa: ASYNC110 - uvicorn sets no event
-        await asyncio.sleep(_POLL_SECONDS)
+    await server.started(public)
     await reports.serve([listening])
 
 

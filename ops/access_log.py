@@ -8,6 +8,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -26,7 +27,6 @@ _OUTCOMES: Final = {
     200: "accepted",
     400: "not_json",
     401: "signature_refused",
-    408: "too_slow",
     413: "too_large",
     503: "unavailable",
 }
@@ -40,32 +40,19 @@ def new_request_id() -> str:
     return f"{random.getrandbits(64):016x}"
 
 
+@dataclass(slots=True)
 class LogEntry:
     """An answered request. `reason` is the slug of its error. The last two fields belong to a delivery."""
 
-    __slots__ = ("agent", "body_bytes", "client", "method", "outcomes", "reason", "request_id", "seconds", "status")
-
-    def __init__(
-        self,
-        method: str,
-        status: int,
-        seconds: float,
-        request_id: str,
-        client: str | None,
-        agent: bytes | None,
-        reason: str | None = None,
-        body_bytes: int | None = None,
-        outcomes: dict[str, int] | None = None,
-    ) -> None:
-        self.method = method
-        self.status = status
-        self.seconds = seconds
-        self.request_id = request_id
-        self.client = client
-        self.agent = agent and agent[:_LONGEST_AGENT]
-        self.reason = reason
-        self.body_bytes = body_bytes
-        self.outcomes = outcomes
+    method: str
+    status: int
+    seconds: float
+    request_id: str
+    client: str | None
+    agent: bytes | None
+    reason: str | None = None
+    body_bytes: int | None = None
+    outcomes: dict[str, int] | None = None
 
 
 class AccessLog:
@@ -101,8 +88,7 @@ class AccessLog:
         seconds: dict[tuple[str, int], list[float]] = {}
         sizes = []
         for entry in entries:
-            method = entry.method if entry.method in METHODS else "OTHER"
-            seconds.setdefault((method, entry.status), []).append(entry.seconds)
+            seconds.setdefault((_method(entry), entry.status), []).append(entry.seconds)
             if entry.body_bytes is not None:
                 sizes.append(entry.body_bytes)
         for (method, status), durations in seconds.items():
@@ -115,7 +101,6 @@ class AccessLog:
             self._write_lines([self._line(entry, end) for entry in entries])
 
     def _line(self, entry: LogEntry, end: bytes) -> bytes:
-        method = entry.method if entry.method in METHODS else "OTHER"
         line: dict[str, Any] = {} if entry.outcomes is None else dict(entry.outcomes)
         if entry.reason is not None:
             line["reason"] = entry.reason
@@ -123,8 +108,13 @@ class AccessLog:
             line["body_bytes"] = entry.body_bytes
         line["duration_ms"] = round(entry.seconds * 1000, 3)
         line["request_id"] = entry.request_id
-        part = self._constant_part(method, entry.status, entry.client, entry.agent)
+        agent = entry.agent and entry.agent[:_LONGEST_AGENT]
+        part = self._constant_part(_method(entry), entry.status, entry.client, agent)
         return b"%b,%b%b" % (part, orjson.dumps(line)[1:-1], end)
+
+
+def _method(entry: LogEntry) -> str:
+    return entry.method if entry.method in METHODS else "OTHER"
 
 
 def _render(method: str, status: int, client: str | None, agent: bytes | None) -> bytes:

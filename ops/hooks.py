@@ -5,20 +5,12 @@ Without tracing the plain parts are used, so tracing that is off needs no time (
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from starlette.types import ASGIApp
 
 from ops.access_log import new_request_id
 from ops.metrics import MetricRegistry, Metrics
-
-
-class NewMetrics(Protocol):
-    """Makes metrics."""
-
-    def __call__(self, registry: MetricRegistry, *, version: str) -> Metrics:
-        """Returns metrics on this registry."""
-        ...
 
 
 def _as_it_is(app: ASGIApp) -> ASGIApp:
@@ -31,9 +23,11 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """The parts that tracing replaces. `close` is called last, and returns within seconds."""
+    """The parts that tracing replaces. `metrics` gets the registry and the version of the service. `close` is called
+    last, and returns within seconds.
+    """
 
-    metrics: NewMetrics = Metrics
+    metrics: Callable[[MetricRegistry, str], Metrics] = Metrics
     new_request_id: Callable[[], str] = new_request_id
     around: Callable[[ASGIApp], ASGIApp] = _as_it_is
     close: Callable[[], None] = _nothing

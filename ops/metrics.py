@@ -153,7 +153,7 @@ METRICS: tuple[Metric, ...] = (
 class Metrics:
     """Counts what happens. Its methods are the only way to count. Callers pass label values in their scraped form."""
 
-    def __init__(self, registry: CollectorRegistry, *, version: str = "unknown") -> None:
+    def __init__(self, registry: CollectorRegistry, version: str = "unknown") -> None:
         self._counters = {row.name: Counter() for row in METRICS if row.type == "counter"}
         self._gauges = {row.name: Gauge() for row in METRICS if row.type == "gauge"}
         self._histograms = {row.name: Histogram(row.bounds) for row in METRICS if row.type == "histogram"}

@@ -87,8 +87,8 @@ class TracedMetrics(Metrics):
     ended.
     """
 
-    def __init__(self, tracer: Tracer, registry: MetricRegistry, *, version: str = "unknown") -> None:
-        super().__init__(registry, version=version)
+    def __init__(self, tracer: Tracer, registry: MetricRegistry, version: str = "unknown") -> None:
+        super().__init__(registry, version)
         self._tracer = tracer
 
     def request(self, route: str, method: str, status: int, *seconds: float) -> None:

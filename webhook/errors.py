@@ -8,7 +8,7 @@
     ├── NotInTime          unavailable       it could not be stored before Facebook's time limit
     └── HandshakeRefused   forbidden         the GET challenge is incomplete or wrong
 
-Each reason comes from the closed list beside its class, and contains nothing from the request.
+Each reason comes from a closed list, and contains nothing from the request.
 """
 
 from typing import ClassVar, Literal
@@ -16,7 +16,6 @@ from typing import ClassVar, Literal
 from domain.errors import Kind, PageInboxError
 
 SignatureReason = Literal["signature_missing", "signature_malformed", "signature_mismatch"]
-PayloadReason = Literal["not_json"]
 RequestReason = Literal[
     "host_malformed",
     "signed_request_missing",
@@ -24,8 +23,6 @@ RequestReason = Literal[
     "signed_request_algorithm",
     "signed_request_expired",
 ]
-BodyReason = Literal["body_too_large"]
-TimeReason = Literal["not_in_time"]
 HandshakeReason = Literal["handshake_incomplete", "handshake_repeated", "handshake_mode", "handshake_token"]
 
 
@@ -43,8 +40,8 @@ class PayloadRefused(PageInboxError):
 
     kind: ClassVar[Kind] = "invalid"
 
-    def __init__(self, reason: PayloadReason = "not_json") -> None:
-        super().__init__(reason)
+    def __init__(self) -> None:
+        super().__init__("not_json")
 
 
 class RequestRefused(PageInboxError):
@@ -63,8 +60,8 @@ class BodyTooLarge(PageInboxError):
 
     kind: ClassVar[Kind] = "too_large"
 
-    def __init__(self, reason: BodyReason = "body_too_large") -> None:
-        super().__init__(reason)
+    def __init__(self) -> None:
+        super().__init__("body_too_large")
 
 
 class NotInTime(PageInboxError):
@@ -72,8 +69,8 @@ class NotInTime(PageInboxError):
 
     kind: ClassVar[Kind] = "unavailable"
 
-    def __init__(self, reason: TimeReason = "not_in_time") -> None:
-        super().__init__(reason)
+    def __init__(self) -> None:
+        super().__init__("not_in_time")
 
 
 class HandshakeRefused(PageInboxError):

@@ -37,18 +37,13 @@ class Skipped:
     page: PageId | None
 
 
-@dataclass(init=False, slots=True)
+@dataclass(slots=True)
 class Delivery:
     """The parts of one POST, each list in the order of the body."""
 
     events: list[Storable]
     notices: list[Notice]
     skipped: list[Skipped]
-
-    def __init__(self, events: list[Storable], notices: list[Notice], skipped: list[Skipped]) -> None:
-        self.events = events
-        self.notices = notices
-        self.skipped = skipped
 
 
 def normalize(body: bytes) -> Delivery:

@@ -44,7 +44,6 @@ class Answer(NamedTuple):
 
 
 ACCEPTED: Final = Answer(200, [(b"content-length", b"0"), (b"cache-control", b"no-store")], b"")
-_TOO_SLOW: Final = Answer(408, [(b"content-length", b"0"), (b"connection", b"close")], b"")
 _FAILED: Final = Answer(500, [(b"content-length", b"0")], b"")
 
 log = structlog.get_logger()
@@ -134,7 +133,7 @@ class Receiver:
         self._queue.append(request)
 
     def refuse(self, request: DeliveryRequest, error: Exception) -> None:
-        """Answer an error, count it and log it. A TimeoutError means that the body did not come in time."""
+        """Answer an error, count it and log it."""
         request_id = self._new_request_id()
         answer, reason = self.error_answer(error, request_id)
         request.answer(answer)
@@ -146,8 +145,6 @@ class Receiver:
         """
         if isinstance(error, PageInboxError):
             return self._error_answer(error, request_id), error.reason
-        if isinstance(error, TimeoutError):
-            return _TOO_SLOW, "body_too_slow"
         log.error("request_failed", request_id=request_id, route=PATH, exc_info=error)
         return _FAILED, None
 

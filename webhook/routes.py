@@ -65,9 +65,8 @@ class Webhook:
         """Returns the answer to a delivery, or None if the sender has closed the connection."""
         request = _Request(scope, self._receiver.clock())
         try:
-            async with asyncio.timeout(self._receiver.answer_seconds):
-                body = await self._body(scope, receive)
-        except (TimeoutError, BodyTooLarge) as error:
+            body = await self._body(scope, receive)
+        except BodyTooLarge as error:
             self._receiver.refuse(request, error)
         else:
             if body is None:
@@ -78,6 +77,12 @@ class Webhook:
         return await asyncio.shield(request.answered)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes | None:
+        """Returns the whole body, or None if the sender has closed the connection. Has no time limit, because the
+        public port waits for the body (app/edge_connection.py).
+
+        Raises:
+            BodyTooLarge: the body has more bytes than the limit.
+        """
         for name, value in scope["headers"]:
             if name == b"content-length" and value.isdigit() and int(value[:20]) > self._max_body_bytes:
                 raise BodyTooLarge

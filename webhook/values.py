@@ -79,7 +79,7 @@ def parse_exactly(body: bytes) -> Any:
         text = repaired(body).decode()
         return json.loads(text, parse_int=_whole, parse_float=Exact, parse_constant=refused_constant)
     # Outside the handler: the parser's own error holds the body, and no error that the service raises may refer to it.
-    raise PayloadRefused("not_json")
+    raise PayloadRefused
 
 
 def _whole(digits: str) -> int | Exact:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -105,6 +106,16 @@ def test_the_dashboard_has_no_fault() -> None:
 def test_the_rules_and_the_runbook_belong_together() -> None:
     """Each rule has a severity, texts, its own section in the runbook, and metrics and labels that exist."""
     assert problems_of_rules(read_rules(), RUNBOOK.read_text(encoding="utf-8")) == []
+
+
+def test_the_runbook_explains_each_reason_that_counts_as_a_refused_write() -> None:
+    """The alert lists the reasons, and its section has an item for each. Another reason there raises no alert."""
+    alerting = re.search(r'reason=~"([^"]+)"', alert(read_rules())["expr"])
+    assert alerting is not None
+    section = RUNBOOK.read_text(encoding="utf-8").partition("\n## PageInboxWritesRefused\n")[2].partition("\n## ")[0]
+    items = re.findall(r"^  - (.+?):", section, re.MULTILINE)
+    explained = [reason for item in items for reason in re.findall(r"`(\w+)`", item)]
+    assert sorted(explained) == sorted(alerting[1].split("|"))
 
 
 def test_each_section_says_what_to_look_at_what_to_do_and_what_facebook_does() -> None:

@@ -37,7 +37,7 @@ def test_without_tracing_the_parts_are_the_plain_ones() -> None:
     assert hooks({}, version="1") is NO_HOOKS
     assert NO_HOOKS.around(NO_HOOKS.around) is NO_HOOKS.around  # type: ignore[arg-type, comparison-overlap]
     assert NO_HOOKS.new_request_id is new_request_id
-    assert type(NO_HOOKS.metrics(CollectorRegistry(), version="1")) is Metrics
+    assert type(NO_HOOKS.metrics(CollectorRegistry(), "1")) is Metrics
 
 
 def test_what_is_asked_for_and_not_installed_is_said_and_nothing_breaks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ class Traced:
     def __init__(self) -> None:
         self.exporter = InMemorySpanExporter()
         self.hooks: Hooks = made(SimpleSpanProcessor(self.exporter), Resource({}))
-        self.metrics: Metrics = self.hooks.metrics(CollectorRegistry(), version="1")
+        self.metrics: Metrics = self.hooks.metrics(CollectorRegistry(), "1")
         inner = Starlette(routes=[Route("/shops/{shop}", _fine), Route("/broken", _broken)])
         outer = RequestLog(inner, metrics=self.metrics, new_id=self.hooks.new_request_id)
         self.client = TestClient(self.hooks.around(outer), raise_server_exceptions=False)

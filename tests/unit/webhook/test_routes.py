@@ -144,15 +144,6 @@ async def test_a_client_that_goes_away_is_not_answered_and_nothing_is_stored(set
     assert setup.deliveries() == {}
 
 
-async def test_a_body_that_does_not_come_is_given_up(setup: Setup) -> None:
-    """The answer is 408 and the connection is closed, because only a part of the request has come."""
-    setup.receiver.answer_seconds = 0.01
-    assert await setup.call({"type": "http.request", "body": BODY, "more_body": True}) == 408
-    assert (b"connection", b"close") in setup.sent[0]["headers"]
-    assert setup.deliveries() == {"too_slow": 1}
-    assert setup.lines[0]["reason"] == "body_too_slow"
-
-
 async def test_a_store_that_takes_too_long_is_not_waited_for(setup: Setup) -> None:
     """The answer is 503 while Facebook still waits. Facebook delivers again."""
     setup.receiver.answer_seconds = 0.01
