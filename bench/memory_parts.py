@@ -19,7 +19,8 @@ from bench.effort import Say
 from bench.figures import Figure, NotMeasured
 from bench.machine import on_core
 from cache.embedded.valkey import Embedded
-from tests.servers import Absent, redis7, redis82, valkey9
+from tests.debian import Absent
+from tests.servers import redis7, redis82, valkey9
 
 GROUP: Final = "memory by part, of a kept message"
 SERVERS: Final[dict[str, Callable[[], Path]]] = {"Valkey 9": valkey9, "Redis 8.2": redis82, "Redis 7.0": redis7}

@@ -11,7 +11,8 @@ from hypothesis import settings
 
 from tests import servers
 from tests.breakable import Breakable
-from tests.servers import Absent, Server
+from tests.debian import Absent
+from tests.servers import Server
 
 settings.register_profile("tests", deadline=None)  # a busy machine may take any time for one example
 settings.load_profile("tests")

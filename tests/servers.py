@@ -8,11 +8,9 @@ import fcntl
 import importlib.util
 import os
 import random
-import shutil
 import socket
-import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,9 +21,9 @@ import redis
 from cache.embedded.valkey import Embedded, find_server
 from cache.keys import PERMANENT, mark_keys
 from cache.server.exchange import TimeLimits
+from tests import debian
+from tests.debian import Absent
 from tests.support import wait_until_blocking
-
-CACHE = Path(__file__).parents[1] / ".cache"
 
 REDIS7_PACKAGES = (
     *("redis-tools", "libjemalloc2", "liblua5.1-0", "liblzf1", "libhiredis0.14", "libatomic1"),
@@ -54,10 +52,6 @@ RESTING = ("--hz", "10")
 SLOTS = 16_384
 CLUSTER_NODES = 3
 CLUSTER_BUS_OFFSET = 10_000
-
-
-class Absent(Exception):
-    """Raised if this machine cannot have this server. The text gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -152,34 +146,11 @@ def redis82() -> Path:
 def redis7() -> Path:
     """Returns Debian's Redis 7.0, the oldest supported version. It is downloaded once into `.cache/redis7` and not
     installed."""
-    home = CACHE / "redis7"
-    fetch_once(home, _fetch_redis7)
-    return home / "redis-server"
-
-
-def fetch_once(home: Path, fetch: Callable[[Path], None]) -> None:
-    """Let `fetch` make the folder `home` of `.cache/` if it is missing. If several test processes want a folder at the
-    same time, they fetch one after the other, because apt-get refuses to run twice."""
-    if home.exists():
-        return
-    CACHE.mkdir(exist_ok=True)
-    with (CACHE / "fetching").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not home.exists():
-            fetch(home)
+    return debian.fetched("redis7", _fetch_redis7) / "redis-server"
 
 
 def _fetch_redis7(home: Path) -> None:
-    for tool in ("apt-get", "dpkg"):
-        if shutil.which(tool) is None:
-            raise Absent(f"Redis 7: there is no {tool} on this machine")
-    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
-        place = Path(scratch)
-        patience = ("-o", "Acquire::Retries=0", "-o", "Acquire::http::Timeout=10")
-        _tool("apt-get", "download", *patience, *REDIS7_PACKAGES, cwd=place)
-        tree = place / "tree"
-        for package in place.glob("*.deb"):
-            _tool("dpkg", "-x", str(package), str(tree), cwd=place)
+    with debian.unpacked(*REDIS7_PACKAGES) as tree:
         (tree / "usr/bin/redis-server").symlink_to("redis-check-rdb")
         libraries = sorted({f"$here/{path.parent.relative_to(tree)}" for path in tree.rglob("*.so*")})
         wrapper = tree / "redis-server"
@@ -189,23 +160,10 @@ def _fetch_redis7(home: Path) -> None:
             f'LD_LIBRARY_PATH={":".join(libraries)} exec "$here/usr/bin/redis-server" "$@"\n'
         )
         wrapper.chmod(0o755)
-        version = _tool(str(wrapper), "--version", cwd=place)
+        version = debian.tool(str(wrapper), "--version", cwd=tree)
         if " v=7." not in version:
             raise Absent(f"Redis 7: this machine's packages hold another version: {version.strip()}")
         tree.rename(home)
-
-
-def _tool(*command: str, cwd: Path) -> str:
-    try:
-        done = subprocess.run(  # noqa: S603 - fixed commands
-            command, cwd=cwd, capture_output=True, text=True, timeout=40, check=False, stdin=subprocess.DEVNULL
-        )
-    except subprocess.TimeoutExpired as error:
-        raise Absent(f"Redis 7: {command[0]} {command[1]} took longer than {error.timeout:.0f} s") from None
-    if done.returncode != 0:
-        last = (done.stderr.strip() or "no message").splitlines()[-1]
-        raise Absent(f"Redis 7: {command[0]} {command[1]} failed: {last}")
-    return done.stdout
 
 
 def service_rights() -> list[str]:

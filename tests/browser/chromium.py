@@ -3,15 +3,16 @@ with the reason."""
 
 import os
 import shutil
-import subprocess
 from typing import Final
+
+from tests.debian import CACHE, Absent, alone, tool, update
 
 PROGRAMS: Final = ("chromium-headless-shell", "chromium")
 """The first one that is there. The shell takes half of the processor time: it draws no windows, menus and icons."""
 
 PACKAGES: Final = (PROGRAMS[0], "fonts-khmeros", "fonts-noto-core", "fonts-noto-color-emoji")
-STEPS: Final = ((120, ("update",)), (420, ("install", "--yes", "--no-install-recommends", *PACKAGES)))
-"""Seconds, and what they are for: some 150 MB from a mirror nearby, on a machine that is busy with other things."""
+INSTALL_SECONDS: Final = 420
+"""For about 150 MB from a mirror nearby, on a machine that is busy with other things."""
 
 ARGUMENTS: Final = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
@@ -20,22 +21,19 @@ ARGUMENTS: Final = (
 """Nothing of its own goes to the network, and root may start it."""
 
 
-class Absent(Exception):
-    """Raised if this machine cannot have a browser. The text gives the reason."""
-
-
 def chromium() -> str:
     """Returns the path of the program.
 
     Raises:
         Absent: this machine cannot have a browser.
     """
-    if shutil.which(PROGRAMS[0]) is None:
-        try:
-            _install()
-        except Absent:
-            if shutil.which(PROGRAMS[1]) is None:
-                raise
+    with alone("chromium"):
+        if shutil.which(PROGRAMS[0]) is None:
+            try:
+                _install()
+            except Absent:
+                if shutil.which(PROGRAMS[1]) is None:
+                    raise
     for name in PROGRAMS:
         if found := shutil.which(name):
             return found
@@ -47,17 +45,7 @@ def _install() -> None:
         raise Absent("a browser: there is no chromium on this machine, and no apt-get to install it")
     if os.geteuid() != 0:
         raise Absent("a browser: there is no chromium on this machine, and only root may install it")
-    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    update()
     patience = ("-o", "DPkg::Lock::Timeout=100", "-o", "Acquire::http::Timeout=20")
-    for seconds, command in STEPS:
-        try:
-            subprocess.run(  # noqa: S603 - our own arguments
-                ("apt-get", *patience, *command),  # noqa: S607 - the system's own
-                env=environ,
-                check=True,
-                capture_output=True,
-                stdin=subprocess.DEVNULL,
-                timeout=seconds,
-            )
-        except (subprocess.SubprocessError, OSError) as error:
-            raise Absent(f"a browser: apt-get {command[0]} failed ({type(error).__name__})") from None
+    command = ("apt-get", "install", *patience, "--yes", "--no-install-recommends", *PACKAGES)
+    tool(*command, cwd=CACHE, seconds=INSTALL_SECONDS, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})

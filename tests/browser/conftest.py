@@ -10,11 +10,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from tests.browser.chromium import ARGUMENTS, Absent, chromium
+from tests.browser.chromium import ARGUMENTS, chromium
 from tests.browser.console import Console, Owner
 from tests.browser.modules import Modules
 from tests.browser.partner import serving_partner
 from tests.callers import Facebook
+from tests.debian import Absent
 from tests.facebook import calm, new_page, running_facebook, serving_graph
 from tests.graph import FakeGraph
 from tests.servers import running

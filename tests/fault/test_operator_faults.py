@@ -18,14 +18,14 @@ import redis
 from tests import fork_server
 from tests.callers import Operator, Shop
 from tests.certificates import Pki, make_pki
-from tests.debian import library
+from tests.debian import Absent, library
 from tests.fault.conftest import EndsWith
 from tests.fault.load import Load, loading
 from tests.fault.rows import FULL
 from tests.fault.senders import Flood, connected
 from tests.fault.test_redis_troubles import goes_on, loaded
 from tests.fault.test_redis_unfit import config, with_user
-from tests.servers import Absent, Server, free_ports, redis7
+from tests.servers import Server, free_ports, redis7
 from tests.service import Process, Service, environment, serving
 from tests.support import wait_until
 

@@ -14,8 +14,8 @@ import redis
 from domain.ids import MessageId
 from simulator.payloads import one_message
 from tests.callers import CUSTOMER, PAGE, Facebook, Operator, Shop
-from tests.debian import library
-from tests.servers import Absent, Server, admin
+from tests.debian import Absent, library
+from tests.servers import Server, admin
 from tests.service import Service, environment, run_command, serving, serving_program
 from tests.support import NO_TLS, wait_until_blocking
 

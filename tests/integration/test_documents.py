@@ -25,12 +25,13 @@ from cache.embedded.valkey import find_server
 from cache.errors import EmbeddedRefused
 from domain.ids import PageId
 from ops.settings import read_settings
+from tests.debian import Absent
 from tests.documents import ROOT, commands
 from tests.facebook import running_facebook
 from tests.k8s.configuration import environment
 from tests.k8s.pods import service_pods
 from tests.k8s.references import SECRETS_BY_HAND
-from tests.k8s.renderer import Absent, render
+from tests.k8s.renderer import render
 from tests.servers import free_ports
 from tests.service import APP_SECRET
 

@@ -17,8 +17,9 @@ from simulator.signing import signed
 from tests import proxies
 from tests.attack.smuggling import REFUSED, UPGRADES
 from tests.callers import Shop, texts
+from tests.debian import Absent
 from tests.proxies import Proxy
-from tests.servers import Absent, Server
+from tests.servers import Server
 from tests.service import APP_SECRET, Service, serving
 
 WAITS: Final = 20.0

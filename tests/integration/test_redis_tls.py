@@ -13,7 +13,8 @@ from cache.errors import Unavailable
 from cache.server.address import Tls, connect
 from tests.certificates import Pki, make_pki
 from tests.contract.conftest import PAGE, SHOP, make_box, text
-from tests.servers import PATIENT, Absent, Server, admin, free_ports, redis7
+from tests.debian import Absent
+from tests.servers import PATIENT, Server, admin, free_ports, redis7
 from tests.support import wait_until_blocking
 
 SLOTS = 16_384

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.debian import Absent
 from tests.k8s.manifests import Manifests
-from tests.k8s.renderer import ROOT, Absent, render, renderer
+from tests.k8s.renderer import ROOT, render, renderer
 
 
 @pytest.fixture(scope="session", autouse=True)

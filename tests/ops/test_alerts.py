@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.debian import Absent
 from tests.ops.alert_cases import CASES, HEALTHY, HEALTHY_MINUTES, Case
 from tests.ops.rules import (
     RULES,
@@ -22,7 +23,6 @@ from tests.ops.rules import (
     shifted,
 )
 from tests.prometheus import program, promtool
-from tests.servers import Absent
 
 pytestmark = pytest.mark.timeout(300)
 """The first of them fetches promtool."""

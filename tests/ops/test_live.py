@@ -18,12 +18,12 @@ from simulator.graph_faults import OUTAGE, throttles
 from simulator.payloads import from_customer
 from tests.breakable import Breakable
 from tests.callers import Facebook, Operator, Shop
+from tests.debian import Absent
 from tests.facebook import GraphShop, new_page, running_facebook, serving_graph
 from tests.ops.judge import filled, panels
 from tests.ops.rules import alone, read_rules
 from tests.ops.test_faults import DASHBOARD
 from tests.prometheus import Prometheus, promtool, running
-from tests.servers import Absent
 from tests.service import serving
 from tests.support import NO_TLS, wait_until_blocking
 from tests.viewer import Viewer

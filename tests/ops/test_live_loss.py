@@ -16,12 +16,12 @@ from domain.ids import MessageId
 from simulator.payloads import one_message
 from tests.breakable import Breakable
 from tests.callers import CUSTOMER, PAGE, Facebook, Shop
-from tests.debian import library
+from tests.debian import Absent, library
 from tests.fault.test_redis_went_back import wait_for_beat
 from tests.ops.rules import read_rules
 from tests.ops.test_live import hurried
 from tests.prometheus import promtool, running
-from tests.servers import Absent, Server, admin
+from tests.servers import Server, admin
 from tests.service import Service, serving, serving_program
 from tests.support import wait_until_blocking
 
