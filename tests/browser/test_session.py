@@ -61,7 +61,8 @@ async def test_a_token_is_in_no_address_and_no_log(console: Console, service: Se
 
 
 async def test_a_link_to_another_shop_asks_first(console: Console) -> None:
-    """In a tab that is signed in. If the reader agrees, the tab shows the other shop and nothing of the first one."""
+    """The console asks in a tab that is signed in. If the reader agrees, the tab shows the other shop and nothing of
+    the first one."""
     console.owner.hears("m_1", "of the first shop")
     page = await console.open()
     await open_conversation(page)
@@ -79,7 +80,7 @@ async def test_a_link_to_another_shop_asks_first(console: Console) -> None:
 
 
 async def test_a_link_to_the_same_shop_renews_the_token(console: Console) -> None:
-    """Without a question."""
+    """The console asks no question."""
     console.owner.hears("m_1", "hello")
     page = await console.open()
     await expect(rows(page)).to_have_count(1)

@@ -219,7 +219,7 @@ def test_modules_are_loaded_by_name_only_where_the_table_says_so() -> None:
 
 
 def test_production_carries_no_simulator() -> None:
-    """The wheel does not have the simulator's package. Only two commands of `app`, and what they share, import it."""
+    """The wheel does not have the simulator's package. Only two modules of `app` import the simulator."""
     assert "simulator" not in pyproject()["tool"]["setuptools"]["packages"]
     importers = {
         m.name for m in ours() if m.package != "simulator" and any(i.package == "simulator" for i in m.imports)

@@ -90,8 +90,8 @@ def test_on_demand_a_cursor_that_graph_answers_unchanged_is_the_end(
 
 
 def test_pages_with_endless_lists_keep_no_other_page_waiting(graph: FakeGraph, valkey: Server, tmp_path: Path) -> None:
-    """Two shops have twenty such Pages, more than two replicas check at the same time. A Page of a third shop loses its
-    subscription meanwhile."""
+    """Two shops have twenty such Pages: more Pages than two replicas check at the same time. A Page of a third shop
+    loses its subscription meanwhile."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one", "two")
         shops = [stack.enter_context(GraphShop(services[0].url, f"shop-{n}")) for n in (2, 3)]

@@ -41,6 +41,6 @@ def test_what_a_machine_draws_passes(form: "type[str]") -> None:
 
 
 def test_the_bytes_behind_an_encoded_key_count() -> None:
-    """Thirty-two zero bytes look random in base64."""
+    """In base64, the bytes from 0 to 31 look random."""
     for raw, weak in ((bytes(32), True), (bytes(range(32)), True), (secrets.token_bytes(32), False)):
         assert (weakness(Secret(base64.b64encode(raw).decode()), raw) is not None) is weak

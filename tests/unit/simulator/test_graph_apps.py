@@ -116,7 +116,7 @@ async def test_only_the_app_itself_may_inspect_a_token(graph: Caller) -> None:
 
 
 async def test_me_is_whoever_the_token_is_of(graph: Caller) -> None:
-    """`/me` is a Page or a person."""
+    """`/me` is the Page or the person of the token."""
     graph.world.add_token(Secret("EAAperson"), "USER")
     assert (await graph.ask("me", fields="id")).json() == {"id": PAGE}
     assert (await replace(graph, token=Secret("EAAperson")).ask("me", fields="id")).json() == {

@@ -218,7 +218,7 @@ async def test_a_delivery_that_waits_for_its_retry_holds_up_no_other() -> None:
 
 @pytest.mark.parametrize("url", ["", "receiver.example/webhook", "ftp://receiver.example/", "http://", "http://a:b:c/"])
 def test_an_address_that_is_none_is_refused_before_anything_is_sent(url: str) -> None:
-    """The error names the address once."""
+    """One error with a reason replaces a hundred failures."""
     with pytest.raises(PlanRefused) as refused:
         Sender(url, SECRET)
     assert refused.value.reason == "bad_url"
