@@ -91,8 +91,6 @@ def curl(document: Json, method: str, path: str, operation: Json) -> str:
 
 def _problems(document: Json) -> str:
     responses = document["components"]["responses"]
-    if not responses:
-        return ""
     parts = []
     for name, answer in responses.items():
         examples = answer["content"][MEDIA]["examples"]
@@ -124,8 +122,6 @@ def _fields(document: Json, schema: Json) -> str:
         f"<details><summary><code>{escape(name)}</code></summary>{_fields(document, {'$ref': reference})}</details>"
         for name, reference in inner
     )
-    if not rows:
-        return "<p>An empty object: <code>{}</code>.</p>"
     return _table(rows) + below
 
 

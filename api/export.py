@@ -8,7 +8,7 @@ begins, so an unavailable store gives a 503. If the store fails later, the answe
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import orjson
 import structlog
@@ -50,6 +50,8 @@ PATIENCE_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 30
 """Seconds after which a shop with too many exports may ask again."""
 
+Part = TypeVar("Part", covariant=True)
+
 log = structlog.get_logger()
 
 
@@ -65,27 +67,11 @@ class MessageWalker(Protocol):
         ...
 
 
-class ReceiptWalker(Protocol):
-    """Reads all receipts of a shop."""
+class Walker(Protocol[Part]):
+    """Reads everything of one kind that is kept of a shop."""
 
-    def walk(self, shop: ShopId, /) -> AsyncIterator[Receipt]:
-        """Yields all receipts, oldest first."""
-        ...
-
-
-class AuditWalker(Protocol):
-    """Reads a shop's whole audit log."""
-
-    def walk(self, shop: ShopId, /) -> AsyncIterator[list[Entry]]:
-        """Yields all entries, oldest first, some at a time."""
-        ...
-
-
-class MarkWalker(Protocol):
-    """Reads all marks of a shop's conversations."""
-
-    def walk(self, shop: ShopId, /) -> AsyncIterator[list[StaffMark]]:
-        """Yields all marks, some at a time."""
+    def walk(self, shop: ShopId, /) -> AsyncIterator[Part]:
+        """Yields all of it, receipts and entries oldest first."""
         ...
 
 
@@ -95,10 +81,10 @@ class Exporter:
     def __init__(
         self,
         registry: Registry,
-        receipts: ReceiptWalker,
-        audit: AuditWalker,
+        receipts: Walker[Receipt],
+        audit: Walker[list[Entry]],
         messages: MessageWalker,
-        marks: MarkWalker,
+        marks: Walker[list[StaffMark]],
         *,
         now: Callable[[], int],
         turns: Turns,

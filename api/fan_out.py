@@ -255,11 +255,6 @@ class FanOut:
             if self._shops.get(shop) is viewers:
                 del self._shops[shop]
 
-    def position(self, shop: ShopId) -> int | None:
-        """Returns the position of the shop's viewers, or None if the shop has none."""
-        viewers = self._shops.get(shop)
-        return None if viewers is None else viewers.position
-
     def encode(self, shop: ShopId, event: StreamEvent) -> bytes:
         """Returns an event as bytes."""
         numbers = in_message(event.content.content) if isinstance(event.content, KeptMessage) else ()

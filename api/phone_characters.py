@@ -4,8 +4,10 @@ import re
 from typing import Final
 
 _INVISIBLE: Final = (*range(0x2000, 0x2010), *range(0x202A, 0x2030), *range(0x205F, 0x2065), *range(0x2066, 0x206A))
+DIGITS: Final = {ord(first) + value: str(value) for first in "០๐０" for value in range(10)}
+"""The Latin digit of each digit that is Khmer, Thai or full width."""
 _PLAIN: Final[dict[int, str | None]] = {
-    **{ord(first) + value: str(value) for first in "០๐０" for value in range(10)},  # Khmer, Thai, full width
+    **DIGITS,
     # An invisible character separates digits as a space does. 17B4 and 17B5 are Khmer vowels without a shape.
     **dict.fromkeys((*_INVISIBLE, 0x9, 0xA0, 0x3000, 0x17B4, 0x17B5, 0xFEFF), " "),
     **dict.fromkeys((0x2028, 0x2029, 0xD), "\n"),

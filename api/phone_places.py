@@ -9,23 +9,20 @@ import re
 from itertools import islice
 from typing import Final
 
-from api.phone_characters import DIGITS_ALONE, SEPARATORS
+from api.phone_characters import DIGITS, DIGITS_ALONE, SEPARATORS
 from api.phones import in_message
 
 REMEMBERED: Final = 10_000
 """Limit: messages for which one process caches the places of numbers. The newest 50 of 200 shops, in about 3 MB."""
 _PREFIXES: Final = ("+855", "+")
 """Prefixes of a number that may be absent in the text, because a number dialled in Cambodia begins with 0."""
-_DIGITS: Final = ("០១២៣៤៥៦៧៨៩", "๐๑๒๓๔๕๖๗๘๙", "０１２３４５６７８９")
 _DIGIT = re.compile(rb"[0-9]|\xe1\x9f[\xa0-\xa9]|\xe0\xb9[\x90-\x99]|\xef\xbc[\x90-\x99]")
 """Latin, Khmer, Thai, full width; in UTF-8."""
 _DIGITS_LOOKED_AT: Final = 2_000
 """Digits of one message that are examined: twice the digits of a pasted list of forty orders. A later number is
 searched for at each reading, with the bounds of `api/phones.py`.
 """
-_LATIN: Final = {
-    digit.encode(): str(value) for digits in ("0123456789", *_DIGITS) for value, digit in enumerate(digits)
-}
+_LATIN: Final = {chr(odd).encode(): digit for odd, digit in DIGITS.items()} | {b"%d" % n: str(n) for n in range(10)}
 """The Latin digit of each digit in UTF-8."""
 _SEPARATORS: Final = SEPARATORS.encode()
 

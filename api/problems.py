@@ -6,6 +6,8 @@ docs/api.md explains the reasons of Facebook's failures, and docs/reference.md e
 from collections.abc import Mapping
 from typing import Final
 
+from domain.limits import SEARCHES_AT_ONCE
+
 REASONS: Final[Mapping[int, Mapping[str, str]]] = {
     400: {
         "invalid_parameter": "A parameter has a wrong value. `detail` says which.",
@@ -55,7 +57,7 @@ REASONS: Final[Mapping[int, Mapping[str, str]]] = {
     429: {
         "throttled": "Facebook's rate limit is reached. Wait for `Retry-After` seconds.",
         "policy_blocked": "Facebook has blocked the Page. A person must look at it.",
-        "too_many_searches": "The shop does 4 searches already.",
+        "too_many_searches": f"The shop does {SEARCHES_AT_ONCE} searches already.",
         "too_many_viewers": "The shop has too many open streams.",
         "too_many_tickets": "The shop has too many unused tickets.",
         "too_many_exports": "The shop has too many exports at the same time.",

@@ -71,11 +71,7 @@ class Stream:
         query = call.query_as(StreamQuery)
         self._fan_out.refuse_when_full(call.shop)
         event_id = request.headers.get("last-event-id") or query.last_event_id
-        here = self._fan_out.position(call.shop)
-        if event_id is None and query.since is None and here is not None:
-            start = Start(here, here)
-        else:
-            start = await self._fan_out.feed.start(call.shop, event_id=event_id, since=query.since)
+        start = await self._fan_out.feed.start(call.shop, event_id=event_id, since=query.since)
         if request.method == "HEAD":
             return Response(headers=_HEADERS, media_type=sse.MEDIA)
         return _EventStream(self._fan_out, call, start, call.principal.expires_at - self._now())

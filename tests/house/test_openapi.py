@@ -1,5 +1,6 @@
 """The document that the service sends describes the table of routes that it uses."""
 
+import json
 import re
 from typing import Any, get_args
 
@@ -11,6 +12,7 @@ from api.auth import ScopeReason, TokenReason
 from api.models import ProblemModel
 from api.params import RequestReason
 from cache.errors import NotFoundReason
+from console.routes import HERE as CONSOLE
 from domain.limits import CountReason, RateReason
 from domain.shop import SCOPES
 from graph_client.errors import Reason as GraphReason
@@ -68,6 +70,13 @@ def test_every_operation_demands_the_scope_of_its_route(document: Json) -> None:
         assert operation["summary"] == route.summary
         assert {str(route.status), "400", "401", "403", "500", "503"} <= set(operation["responses"])
     assert {route.scope for route in GUARDED} <= set(SCOPES)
+
+
+def test_the_console_has_words_for_every_action() -> None:
+    """The audit log records the name of each guarded route, and the two requests of Facebook."""
+    words = json.loads((CONSOLE / "words/en.json").read_text(encoding="utf-8"))
+    actions = {route.name for route in GUARDED} | {"deauthorize", "deleteData"}
+    assert {action for action in actions if f"audit.act.{action}" not in words} == set()
 
 
 def test_operation_ids_are_unique_words(document: Json) -> None:
