@@ -22,7 +22,7 @@ from tests.support import NO_TLS, WITHIN, wait_until_blocking
 PAGE: Final = PageId("104200000000001")
 CUSTOMER: Final = Psid("7000000000000001")
 FACEBOOK_WAITS: Final = 5.0
-"""Seconds. A later answer is a failure to Facebook."""
+"""Seconds. Facebook counts a later answer as a failure."""
 
 
 def mint(

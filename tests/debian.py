@@ -15,7 +15,7 @@ from typing import Final
 
 CACHE: Final = Path(__file__).parents[1] / ".cache"
 SECONDS: Final = 100
-"""Of one step. The largest package has some 20 MB."""
+"""Seconds for one step. The largest package has about 20 MB."""
 
 
 class Absent(Exception):

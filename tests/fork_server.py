@@ -113,7 +113,7 @@ def _start_server() -> socket.socket:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
-            start_new_session=True,  # Ctrl-C is for the tests, which end what they started
+            start_new_session=True,  # Ctrl-C is for the tests, which end the processes that they started
         )
     atexit.register(_end_server, server, ours)
     return ours
@@ -134,7 +134,7 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     while True:
         request, files, _, _ = socket.recv_fds(control, _MOST_BYTES, 4)
-        if not request:  # the tests have ended, perhaps without ending what they started
+        if not request:  # the tests have ended, perhaps without ending these processes
             os.killpg(0, signal.SIGKILL)
         if os.fork() == 0 and _watch(files[3]) == 0:
             control.close()
@@ -142,7 +142,7 @@ def main() -> None:
             return
         for file in files:
             os.close(file)
-        with suppress(ChildProcessError):  # none is left
+        with suppress(ChildProcessError):  # no process is left
             while os.waitpid(-1, os.WNOHANG) != (0, 0):
                 pass
 

@@ -26,7 +26,7 @@ APP_ID: Final = "200000000000001"
 APP_SECRET: Final = Secret("app-secret-of-the-fake-graph")
 
 _STOP_SECONDS: Final = 5.0
-"""Stalled calls are cut off before, so stopping takes a fifth of a second."""
+"""Seconds. Stalled calls are cut off before the end, so stopping takes a fifth of a second."""
 
 
 @dataclass(frozen=True)

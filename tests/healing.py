@@ -23,7 +23,7 @@ from tests.support import wait_until_blocking
 MINUTE: Final = 60_000
 DAY: Final = 24 * 60 * MINUTE
 HEALS_WITHIN: Final = 90.0
-"""Seconds: a replica looks every five at what is due, and a heal of a few conversations takes as many."""
+"""Seconds. A replica looks for due Pages every five seconds, and a heal of a few conversations takes as long."""
 SOKHA, DARA, BOPHA, VANNA = (Psid(f"700000000000010{n}") for n in range(4))
 ENDED: Final = {"complete", "cut_short"}
 
@@ -60,7 +60,7 @@ class Inbox:
         registry = ShopKeys(ShopId("shop-1")).registry
         with redis.Redis.from_url(self._valkey.url) as client:
             known = self.state()
-            known["c"] -= ms + 10 * MINUTE  # it was looked at while it still wrote
+            known["c"] -= ms + 10 * MINUTE  # the check came while the Page still got messages
             client.hset(registry, state, json.dumps(known))
             if client.hexists(registry, last):
                 client.hset(registry, last, now() - ms)

@@ -10,7 +10,7 @@ import pytest
 
 _STEP: Final = 16 * 1024 * 1024
 _LONGEST: Final = 4096
-"""Of what may be looked for: parts overlap by so much."""
+"""Bytes of the longest needle. Parts of the memory overlap by this number."""
 _WRITABLE: Final = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) rw")
 
 
@@ -32,7 +32,7 @@ def _parts(memory: FileIO, at: int, end: int) -> Iterator[bytes]:
             memory.seek(at)
             part = memory.read(min(_STEP, end - at))
         except OSError:
-            return  # given back since the list was made, or not to be read at all
+            return  # freed since the list was made, or not readable
         if not part:
             return
         yield part

@@ -21,9 +21,10 @@ SENTINELS: Final = 3
 PRIMARIES: Final = 3
 
 DOWN_MILLISECONDS: Final = 1000
-"""Silence after which a primary counts as gone. Production uses five seconds and more. The tests use less."""
+"""Milliseconds of silence after which a primary counts as lost. Production uses five seconds and more. The tests use
+less."""
 FAILOVER_SECONDS: Final = 60.0
-"""Until a replica has taken over: three seconds are usual, two cores may be busy with other things."""
+"""Seconds until a replica has become the primary. Three are usual, and two cores may be busy with other programs."""
 
 
 @dataclass
@@ -142,7 +143,7 @@ def _start(stack: ExitStack, store: Replicated, directory: Path, port: int, *ext
     listening = ("--port", str(port), "--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0")
     node = Embedded.start(directory / str(port), persistent=False, extra=[*listening, *extra])
     store.nodes[port] = stack.enter_context(node)
-    stack.callback(store.go_on, port)  # a stopped one cannot be ended
+    stack.callback(store.go_on, port)  # a stopped process cannot be ended
 
 
 def _agrees(client: redis.Redis, nodes: int) -> bool:

@@ -29,14 +29,14 @@ REDIS7_PACKAGES = (
     *("redis-tools", "libjemalloc2", "liblua5.1-0", "liblzf1", "libhiredis0.14", "libatomic1"),
     *("lua-bitop", "lua-cjson"),
 )
-"""The program in Debian 12's redis-tools is the server; its first argument decides. The package redis-server holds
+"""The program in Debian 12's redis-tools is the server, and its first argument decides. The package redis-server has
 only start scripts, which would start a daemon."""
 
 PATIENT = TimeLimits(connect=30, answer=30, write=60)
-"""For a store in the tests' own process: a busy machine may stop it for seconds."""
+"""Seconds for a store in the tests' own process, which a busy machine may stop for seconds."""
 
 MARK = "of-the-tests"
-"""Always the same, so that a service which lives through many tests never finds it changed."""
+"""The word in the marks. It is always the same, so that a service that serves many tests never finds it changed."""
 EMPTY = """#!lua flags=allow-cross-slot-keys
 local beats = redis.call('KEYS', 'beat:*')
 local values = {}
@@ -44,10 +44,10 @@ for i, key in ipairs(beats) do values[i] = redis.call('GET', key) end
 redis.call('FLUSHALL')
 for i, key in ipairs(beats) do redis.call('SET', key, values[i], 'EX', 86400) end
 """
-"""In one step: a service that runs must not find its last beat missing (cache/server/went_back.py)."""
+"""A script, because a running service must not find its last beat missing (cache/server/went_back.py)."""
 
 RESTING = ("--hz", "10")
-"""For a server that lives as long as all tests: with `hz 100` twenty idle ones take a tenth of a core."""
+"""Options of a server that runs as long as all tests. With `hz 100` twenty idle servers use a tenth of a core."""
 
 SLOTS = 16_384
 CLUSTER_NODES = 3
@@ -186,7 +186,7 @@ def free_ports(count: int) -> list[int]:
     process of these tests gets these ports while this process runs. Otherwise another process could take a port before
     the server opens it."""
     ports: list[int] = []
-    # Not the seeded generator of pytest-randomly: two runs with one seed would want the same ports.
+    # This is not the seeded generator of pytest-randomly, with which two runs of one seed would want the same ports.
     for port in random.SystemRandom().sample(range(20_000, 22_700), 200):
         if len(ports) < count and _lock(port) and all(_is_free(p) for p in (port, port + CLUSTER_BUS_OFFSET)):
             ports.append(port)

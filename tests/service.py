@@ -24,19 +24,19 @@ APP_SECRET: Final = Secret("app-secret-of-the-test-service")
 VERIFY_TOKEN: Final = Secret("verify-token-of-the-test-service")
 TOKEN_KEY: Final = Secret("token-key-of-the-test-service-32")
 SEAL_KEY: Final = Secret(base64.b64encode(b"seal-key-of-the-test-service-32b").decode())
-"""No secret is a part of another: a test that looks for one in a log must not find it in a second."""
+"""No secret is a part of another secret, so that a test that looks for one in a log does not find it in another."""
 
 START_SECONDS: Final = 40.0
-"""A second is usual; two cores may be busy with other things."""
+"""Seconds until a service has started. One is usual, and two cores may be busy with other programs."""
 STOP_SECONDS: Final = 40.0
-"""The service's own grace is fifteen."""
+"""Seconds until a service has ended. The service's own grace is fifteen."""
 
 
 Process = fork_server.Process | subprocess.Popen[bytes]
-"""Both are used the same way."""
+"""A process of the fork server or of a program. Both are used in the same way."""
 
 _AS_PROGRAM: Final = os.environ.get("FAULT_EFFORT") == "full"
-"""Whether every service is started as in production: the times in docs/reliability.md include the loading."""
+"""True if every service is started as in production. The times in docs/reliability.md include the loading."""
 
 
 def page_inbox(*arguments: str) -> list[str]:

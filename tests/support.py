@@ -10,9 +10,8 @@ from typing import Final
 _FIRST_POLL_SECONDS: Final = 0.005
 _LONGEST_POLL_SECONDS: Final = 0.25
 _SLOWER: Final = 1.2
-"""Each pause is longer than the last, about a sixth of the time that has passed: a condition that asks a service costs
-processor time on both sides.
-"""
+"""Factor: each pause is longer than the last one, and is about a sixth of the time that has passed. A condition that
+calls a service costs processor time on both sides."""
 
 NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For a client of loopback addresses without TLS. A client without it loads all certificate authorities of the system,
@@ -20,7 +19,7 @@ which takes 25 ms of processor time.
 """
 
 WITHIN = 30.0
-"""Seconds until a wait fails. A wait that succeeds ends at once; a busy machine may need long."""
+"""Seconds until a wait fails. A wait that succeeds ends at once. A busy machine may need long."""
 
 
 async def wait_until(condition: Callable[[], object | Awaitable[object]], within: float = WITHIN) -> None:

@@ -71,7 +71,7 @@ class Viewer:
         self.headers: dict[str, str] = {}
         self.problem: dict[str, Any] = {}
         self.whole = False
-        """Whether the answer was brought to its end, not cut off."""
+        """True if the answer has arrived completely."""
         headers = {"Authorization": f"Bearer {token or mint(name)}"} if token != "" else {}
         if after:
             headers["Last-Event-ID"] = after

@@ -23,7 +23,7 @@ from tests.attack.target import OTHER_PAGE, OTHER_SHOP, PAGE, SHOP, Attack, Targ
 from tests.service import APP_SECRET, TOKEN_KEY, serving
 
 SECONDS_EACH = 150.0
-"""An attack that takes longer counts as lost: the service no longer answers in time."""
+"""Seconds of an attack. A longer attack counts as lost, because the service no longer answers in time."""
 
 
 @contextmanager

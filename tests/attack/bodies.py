@@ -10,7 +10,7 @@ SIZE = 18 * MIB
 MOST_GROWTH = 64
 HEAD = b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % SIZE
 HELD_BYTES = [*[65_000] * 262, *[30_000] * 4, *[10_000] * 4, *[3_000] * 4, *[1_000] * 4, *[300] * 8, *[50] * 16]
-"""Of each connection: the last ones fill what the large ones leave of the service's limit."""
+"""Bytes that each connection holds. The last ones fill the part of the service's limit that the large ones leave."""
 
 
 @attack("forged bodies of 18 MiB, unfinished or whole, stay in memory", limit=MOST_GROWTH, unit="MiB of growth")
@@ -34,7 +34,7 @@ async def bodies(target: Target) -> float:
         (await asyncio.to_thread(send, whole, True)).close()
     kept = [await asyncio.to_thread(send, whole, True) for _ in range(5)]
     growth = target.resident_mib() - before
-    for _ in range(200):  # a busy machine frees it later
+    for _ in range(200):  # a busy machine frees the memory later
         if growth <= MOST_GROWTH:
             break
         await asyncio.sleep(0.1)

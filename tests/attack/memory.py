@@ -10,11 +10,11 @@ from typing import Final
 from tests.attack.target import Target, attack
 
 LONG: Final = 15_000
-"""Characters: as many as the server takes in the head of one request."""
+"""Characters: as many as the server accepts in the head of one request."""
 CALLS: Final = 800
 CONNECTIONS: Final = 4
 ONCE: Final = 20
-"""Calls before the memory is looked at for the first time: what every service needs is there then."""
+"""Calls before the first look at the memory, so that every cache of the service exists then."""
 
 
 Request = tuple[str, str, bytes | None, dict[str, str]]

@@ -12,7 +12,7 @@ from tests.attack.target import MIB, PAGE, Target, Unmeasured, attack
 from tests.support import NO_TLS
 
 CALLS: Final = 300
-"""Of each kind; what they leave in Redis is scaled up to the limit of the kind."""
+"""Calls of each kind. Their memory in Redis is scaled up to the limit of the kind."""
 AT_ONCE: Final = 16
 
 Make = Callable[[httpx2.AsyncClient, int], Awaitable[httpx2.Response]]

@@ -21,9 +21,9 @@ MANY_CONVERSATIONS: Final = 100_000
 MANY_PAGES: Final = 15_000
 IN_ONE_DELIVERY: Final = 2_000
 ROUNDS: Final = 5
-"""The least of the rounds counts: another process on the machine can only make a call look longer."""
+"""Rounds. The least of them counts, because another process on the machine can only make a call look longer."""
 LIMIT_MS: Final = 20
-"""On a quiet machine none takes longer than a full batch of 250 messages, about 4 ms."""
+"""Milliseconds. On a quiet machine no call takes longer than a full batch of 250 messages, about 4 ms."""
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from tests.fault.rows import FULL
 from tests.fault.senders import Flood, Sender
 
 SLOWEST: Final = 1.5
-"""Seconds of a delivery beside a flood. Facebook waits for five, and production has faster machines than a test."""
+"""Seconds that a delivery may take beside a flood. Facebook waits for five, and production has faster machines than
+a test."""
 FLOOD_CONNECTIONS: Final = 1_000
 FLOOD_ANSWERS: Final = 10_000 if FULL else 2_500
 OPENED_TOGETHER: Final = 50
@@ -129,7 +130,7 @@ async def bodies_of_streams(target: Target) -> float:
     def request(size: int) -> bytes:
         return get(path, token, f"Content-Length: {size:07d}\r\n", b"x" * size)
 
-    # All together, a little less than 32 MiB: that was what all unanswered requests could hold.
+    # Together a little less than 32 MiB, which was the limit of all unanswered requests.
     requests = [request(size - len(request(0)))] * 31 + [request(size - len(request(0)) - 200)]
     failed = 0
     async with connected(target, [Sender(one) for one in requests]):

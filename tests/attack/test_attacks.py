@@ -10,9 +10,8 @@ from tests.servers import Server
 from tests.service import APP_SECRET, TOKEN_KEY, serving
 
 BUSY = 3
-"""How much longer a time, and how much larger a share, may be here: this machine may be busy. `make attack` applies the
-limit itself.
-"""
+"""Factor for limits of times and shares, because this machine may be busy. `make attack` applies the limits
+themselves."""
 
 
 @pytest.mark.timeout(180)

@@ -8,17 +8,18 @@ from typing import Final
 from tests.debian import CACHE, Absent, alone, tool, update
 
 PROGRAMS: Final = ("chromium-headless-shell", "chromium")
-"""The first one that is there. The shell takes half of the processor time: it draws no windows, menus and icons."""
+"""Names of the program; the first that exists is used. The shell takes half of the processor time, because it draws
+no windows, menus and icons."""
 
 PACKAGES: Final = (PROGRAMS[0], "fonts-khmeros", "fonts-noto-core", "fonts-noto-color-emoji")
 INSTALL_SECONDS: Final = 420
-"""For about 150 MB from a mirror nearby, on a machine that is busy with other things."""
+"""Seconds to fetch about 150 MB from a near mirror, on a machine that is busy with other programs."""
 
 ARGUMENTS: Final = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
 )
-"""Nothing of its own goes to the network, and root may start it."""
+"""Options: the browser sends no requests of its own to the network, and root may start it."""
 
 
 def chromium() -> str:

@@ -22,10 +22,10 @@ from tests.servers import running
 from tests.service import Service
 
 INSTALLS_WITHIN: Final = 600
-"""Seconds for the first test of a machine that has no browser yet; any other one takes a few."""
+"""Seconds for the first test on a machine without a browser. Any other test takes a few seconds."""
 
 STARTS_WITHIN: Final = 120_000
-"""Milliseconds for a browser on a busy machine; one is usual."""
+"""Milliseconds until a browser has started on a busy machine. One second is usual."""
 
 _SHOPS: Final = itertools.count(1)
 

@@ -20,11 +20,11 @@ from tests.support import wait_until
 
 SCREENSHOTS: Final = ROOT / "build" / "screenshots"
 PATIENCE: Final = 30_000
-"""Milliseconds for whatever is waited for: two cores may be busy with other things."""
+"""Milliseconds for each wait, because two cores may be busy with other programs."""
 
 SIZES: Final = {"wide": (1280, 800), "narrow": (390, 740)}
 LOOKS: Final = [("en", "wide"), ("km", "narrow")]
-"""Each language once and each size once."""
+"""Looks: each language once and each size once."""
 
 LOCALES: Final = {"en": "en-GB", "km": "km-KH"}
 
@@ -32,10 +32,10 @@ WORDS: Final[dict[str, dict[str, Any]]] = {
     language: json.loads((ROOT / "console" / "words" / f"{language}.json").read_text(encoding="utf-8"))
     for language in LOCALES
 }
-"""What the page says, by language and key."""
+"""The texts of the page, by language and key."""
 
 _TOLD_ON_REFUSAL: Final = "Failed to load resource"
-"""The browser's line about an answer that is no 200. Which those may be is each test's business."""
+"""The browser's line about an answer other than 200. Each test decides which of these answers are allowed."""
 
 _EXAMINE: Final = """axe.run({ resultTypes: ["violations"] }).then(({ violations }) =>
     violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => JSON.stringify(target)).join(", ")}`))"""

@@ -18,7 +18,7 @@ SIZE: Final = {"width": 1280, "height": 800}
 PATIENCE: Final = 30_000
 NOTHING_SET: Final = {"FACEBOOK_APP_SECRET": "", "FACEBOOK_VERIFY_TOKEN": "", "TOKEN_KEYS": "", "HOST": ""}
 CONVERSATIONS: Final = 8
-"""Enough to fill the list."""
+"""Number of conversations, enough to fill the list."""
 
 
 async def take(address: str, target: Path) -> None:

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 EVERY_FIFTH = """(tried) => [...document.querySelectorAll("main article")].forEach((one, place) => {
     if (place % 5 && !tried.includes(one.id)) one.remove();
 })"""
-"""Leaves these calls and every fifth one."""
+"""A script that leaves these calls and every fifth call."""
 
 
 async def test_calls_are_tried_with_a_token(browser: Browser, owner: Owner) -> None:

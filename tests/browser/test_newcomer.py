@@ -24,7 +24,7 @@ DAY: Final = 24 * 60 * MINUTE
 SOKHA: Final = Psid("7000000000000001")
 DARA: Final = Psid("7000000000000002")
 AT_ONCE: Final = 250
-"""Messages that are stored together. How far the fetching is stands in the store after that, not before."""
+"""Messages that are stored together. The store has the progress after that, and not before."""
 
 
 @pytest.fixture(params=LOCALES)

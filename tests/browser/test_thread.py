@@ -30,17 +30,17 @@ SLIP: Final = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="600" height="1300"><rect width="600" height="1300" fill="#fff"/>'
     '<rect width="600" height="90" fill="#0a6"/><rect y="1210" width="600" height="90" fill="#c33"/></svg>'
 )
-"""A payment slip: its head is green and its foot is red."""
+"""A picture of a payment slip: its head is green and its foot is red."""
 
 AT_THE_END: Final = "(box) => box.scrollHeight - box.scrollTop - box.clientHeight <= 1"
-"""Whether the last message of a thread is in view."""
+"""A script that returns whether the last message of a thread is in view."""
 
 
 WIDTH_SOON: Final = """async (one, least) => {
     while (one.clientWidth < least) await new Promise(requestAnimationFrame);
     return true;
 }"""
-"""Waits until an element is as wide as that."""
+"""A script that waits until an element has this width."""
 
 
 def image(number: int) -> dict[str, Any]:
@@ -159,7 +159,7 @@ async def test_short_messages_of_one_side_are_grouped(console: Console) -> None:
     moments = [now - 20 * minute, now - 19 * minute, now - 18 * minute, now - 2 * minute]
     page_id = console.owner.page.id
     console.owner.delivers(*(text_part(f"m_{n}", f"text {n}", page=page_id, at=at) for n, at in enumerate(moments)))
-    # A place where it is noon, so that all messages are of one day. The sign is that of POSIX.
+    # A time zone where it is noon, so that all messages are of one day. The sign is as in POSIX.
     page = await console.open(timezone_id=f"Etc/GMT{datetime.now(UTC).hour - 12:+d}")
     await open_conversation(page)
     await expect(messages(page)).to_have_count(4)

@@ -204,7 +204,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 async def box(request: pytest.FixtureRequest, flushed: Callable[[str], Server]) -> AsyncIterator[Box]:
     """A store with one connected Page, over each server in turn."""
     if request.param == "fake":
-        # Protocol 2 because fakeredis answers in the old shapes, which redis-py would take for new ones in pipelines.
+        # Protocol 2, because fakeredis sends replies of the old form, which redis-py would misread in pipelines.
         connection = Connection(fakeredis.FakeAsyncRedis(server=fake_server(), protocol=2), limits=PATIENT)
     else:
         connection = connect(flushed(request.param).url, limits=PATIENT)

@@ -107,7 +107,7 @@ async def test_a_read_stands_in_redis_once_it_is_recorded_and_is_moved_after_its
     assert await box.connection.command("EXISTS", KEYS.audit_reads) == 0
     assert len(await box.connection.command("XRANGE", KEYS.audit, "-", "+")) == 1
     await log.append(SHOP, READ, times=5, since=hours_ago)
-    await log.append(SHOP, READ)  # the next read moves what is over
+    await log.append(SHOP, READ)  # the next read moves the counts of past hours
     assert len(await box.connection.command("XRANGE", KEYS.audit, "-", "+")) == 2
     assert [one.times for one in await entries_of(log)] == [4, 5, 1]
 
@@ -154,7 +154,7 @@ async def test_an_entry_is_small(valkey: Server) -> None:
     log = AuditLog(connection, Keyring([SEAL_KEY]), now=time.time)
     entries = 540
     now = int(time.time() * 1000)
-    for number in range(entries + 1):  # each read moves the hour before into the log
+    for number in range(entries + 1):  # each read moves the counts of the hour before into the log
         await log.append(SHOP, READ, times=120 + number % 7, since=now - (entries + 2 - number) * HOUR + number % 1000)
     await connection.close()
     (client,) = valkey.clients()

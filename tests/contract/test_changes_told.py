@@ -108,7 +108,7 @@ async def test_followers_are_told_of_changes_at_once(box: Box) -> None:
         await box.put(unsend("m_1"))
         await box.purger.purge_message(SHOP, MessageId("m_2"), "owner")
         await wait_until(lambda: ("purge", "") in follower.told)
-        # What was gone before it could be read is not told.
+        # A message that was removed before it could be read makes no event.
         assert follower.told[-2:] == [("erased", "m_1"), ("purge", "")]
         assert follower.positions == sorted(set(follower.positions))
 

@@ -74,7 +74,7 @@ async def test_purges_in_thirty_days(box: Box, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(limits.RateReached):
         await purger.purge_conversation(SHOP, ConversationId(f"{PAGE}_1"), "me")
     await box.erased()
-    for _ in range(6):  # nothing uses up the right to delete everything; the oldest receipts make room
+    for _ in range(6):  # no other call uses up the right to delete everything, because the oldest receipts are removed
         assert (await purger.purge_shop(SHOP, "me")).what == "shop"
         await box.erased()
     assert len([key for key in await box.keys() if key.startswith(b"j:{%b}" % SHOP.encode())]) <= 5
@@ -109,7 +109,7 @@ async def test_changes_in_a_day(box: Box, monkeypatch: pytest.MonkeyPatch) -> No
     assert await _until_refused(lambda _: record("connectPage"), 3) == "too_many_changes"
     assert await _until_refused(lambda _: record("purgeMessages"), 1) == "too_many_changes"
     monkeypatch.setattr(limits, "DELETION_PAUSE_SECONDS", 0)
-    await record("purgeMessages")  # after the pause there is always one more
+    await record("purgeMessages")  # after the pause one more purge is always possible
     await record("purgeMessages")
     with pytest.raises(limits.RateReached):
         await record("connectPage")

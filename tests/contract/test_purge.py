@@ -88,7 +88,7 @@ async def test_what_was_purged_does_not_come_back_on_redelivery(box: Box, erase_
     await box.purger.purge_shop(SHOP, "owner")
     if erase_first:
         await box.erased()
-    # Facebook's clock may be ahead of ours, and a redelivery may be dated anew.
+    # Facebook's clock may be ahead of ours, and a redelivery may have a new date.
     for sent_at in (now, now + 3_600_000, None):
         outcomes = await box.put(*(text(f"anna-{n}", customer=ANNA, sent_at=sent_at) for n in range(120)))
         assert set(outcomes) <= {"erased", "duplicate"}
@@ -112,7 +112,7 @@ async def test_a_purge_that_a_crash_cut_short_is_finished_by_the_next_start(box:
     await fill(box)
     receipt = await box.purger.purge_shop(SHOP, "owner")
     await box.erased()
-    # As a crash leaves it: hidden, noted, and not erased.
+    # This is the state after a crash: hidden, noted, and not erased.
     keys = shop_keys(SHOP)
     await box.put(*(text(f"more-{n}", sent_at=None) for n in range(60)))
     at = await box.connection.command("ZRANGE", keys.shop_index, -1, -1, "WITHSCORES")
@@ -122,7 +122,7 @@ async def test_a_purge_that_a_crash_cut_short_is_finished_by_the_next_start(box:
     await box.connection.command("ZADD", "purges", int(time.time()) - 60, f"{receipt.id} {SHOP}")
     await box.connection.command("EXPIRE", "purges", 60)
     assert len(await values(box)) == 60
-    # What comes after the purge stays: in a conversation that was purged, and in one that was not there.
+    # Messages after the purge stay: in a conversation that was purged, and in a new one.
     new = int(time.time() * 1000) + 1000
     await box.put(text("new", sent_at=new), text("new-anna", customer=ANNA, sent_at=new), text("new-2", sent_at=new))
     await box.purger.resume_once()

@@ -175,7 +175,7 @@ async def test_a_delivery_of_many_changes_makes_each_in_its_order(box: Box) -> N
     edits = [Edit(MessageId(f"m_{n}"), PAGE, customer, k, f"text {k}", now) for k in (1, 3, 2) for n in range(100)]
     outcomes = await box.put(*edits[:50], *messages, *edits[50:], Unsend(MessageId("m_7"), PAGE, now))
     assert outcomes[50:150] == ["stored"] * 100
-    # Messages are stored first: an edit of the same delivery finds its message, wherever it stands.
+    # Messages are stored first, so that an edit of the same delivery finds its message, wherever the edit is.
     assert outcomes[:50] + outcomes[150:-1] == ["edited"] * 200 + ["edit_outdated"] * 100
     assert outcomes[-1] == "unsent"
     read = {message["id"]: message["text"] for message in await box.read()}
@@ -222,7 +222,7 @@ async def test_conversations_come_newest_first_with_count_and_last_message(box: 
 async def test_what_has_expired_is_not_counted_in_its_conversation(box: Box) -> None:
     first, second = make_box(box.connection, ttl=2), make_box(box.connection, ttl=60)
     await first.put(text("m_1"))
-    await second.put(text("m_2"))  # keeps the index alive beyond the first one's end
+    await second.put(text("m_2"))  # keeps the index after the end of the first message
     assert [c["message_count"] for c in await second.walk_conversations()] == [2]
 
     async def first_is_gone() -> bool:
@@ -232,7 +232,7 @@ async def test_what_has_expired_is_not_counted_in_its_conversation(box: Box) -> 
     await second.put(text("m_3"))
 
     async def only_the_new_count() -> bool:
-        # To `first`, each message is too old as soon as it is two seconds old. On a busy machine none may be left.
+        # For `first`, each message is too old after two seconds. On a busy machine no message may be left.
         return sum(int(c["message_count"]) for c in await first.walk_conversations()) <= 1
 
     await wait_until(only_the_new_count)
@@ -247,7 +247,7 @@ async def test_conversations_that_become_active_during_a_walk_are_neither_skippe
     while True:
         slice_ = await box.reader.conversations(SHOP, limit=3, cursor=cursor, page=None)
         seen += [item.customer for item in slice_.items]
-        # The last two in line move to the front, one that was seen moves too, and one is new.
+        # The last two in line move to the front, one that was already returned moves too, and one is new.
         for n in (0, 1, 19, 100 + turn):
             await box.put(text(f"more_{turn}_{n}", customer=Psid(f"psid-{n}")))
         turn += 1

@@ -20,11 +20,12 @@ from tests.support import NO_TLS, wait_until
 
 CONNECTIONS: Final = 16
 MESSAGES: Final = 3
-"""In each delivery."""
+"""Messages in each delivery."""
 PAUSE_SECONDS: Final = 0.0 if FULL else 0.08
-"""Between two deliveries of one connection: 500 messages a second leave time for what else runs on the machine."""
+"""Seconds between two deliveries of one connection. With 500 messages a second, other programs still get processor
+time."""
 AGAIN_SECONDS: Final = 0.05 if FULL else 0.1
-"""Between two tries of one delivery. Facebook waits minutes. The tests wait less."""
+"""Seconds between two tries of one delivery. Facebook waits minutes, and the tests wait less."""
 
 
 class Load:
@@ -42,13 +43,13 @@ class Load:
         self.acknowledged: set[str] = set()
         self.statuses: Counter[int] = Counter()
         self.broken = 0
-        """Tries that got no answer at all: refused connections, broken ones, or none within Facebook's five seconds."""
+        """Tries without an answer: refused connections, broken ones, and no answer within Facebook's five seconds."""
         self.slowest = 0.0
         self.slowest_refusal = 0.0
         self._pages = itertools.cycle(pages)
         self._numbers = itertools.count()
         self._last_asked = 0.0
-        """When the latest of the deliveries that were answered 200 had been sent."""
+        """The time at which the latest delivery with an answer 200 was sent."""
         self._began = self._ended = time.monotonic()
 
     @property

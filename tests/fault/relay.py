@@ -38,7 +38,7 @@ class Relay:
             task.cancel()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.CancelledError):  # either side is gone, or it was dropped
+        with suppress(OSError, asyncio.CancelledError):  # one side has closed, or `drop` was called
             if self.open:
                 await self._both_ways(reader, writer)
 

@@ -25,17 +25,15 @@ _RULE: Final = "| --- | ---: | --- | ---: | ---: | ---: | ---: |"
 
 
 FULL: Final = os.environ.get("FAULT_EFFORT") == "full"
-"""Whether there is time for everything, as `make reliability` and `make attack` have. A test says by it how often, how
-long or how much it does.
-"""
+"""True if there is time for everything, as in `make reliability` and `make attack`. Tests use it to choose how
+often, how long or how much."""
 
 
 REFUSED_SECONDS: Final = 2.0 if FULL else 5.0
-"""Until what cannot be stored has been answered 503. Two seconds are the promise; a machine that runs other tests too
-keeps everybody waiting, and Facebook waits for five.
-"""
+"""Seconds until a delivery that cannot be stored has been answered 503. The promise is two seconds. A machine that
+runs other tests is slower, and Facebook waits for five."""
 RECOVERED_SECONDS: Final = 5.0 if FULL else 30.0
-"""From the end of a fault to the first 200, the same way."""
+"""Seconds from the end of a fault to the first 200. The promise and a busy machine differ here too."""
 
 
 class Held(Protocol):

@@ -13,11 +13,11 @@ from tests.support import wait_until
 
 OPENED_AT_ONCE: Final = 100
 OPEN_FILES: Final = 16_384
-"""What a test asks the system for; it gives less where its own limit is lower."""
+"""Open files that a test asks the system for. The system gives fewer if its own limit is lower."""
 SPARE_FILES: Final = 1_536
-"""The service keeps some for Redis, and a test has other connections too."""
+"""Open files that are kept free: the service needs some for Redis, and a test has other connections too."""
 ELSEWHERE: Final = "127.0.0.2"
-"""All of 127.0.0.0/8 is this machine (Linux): an address that no genuine delivery comes from."""
+"""An address that sends no genuine delivery. All of 127.0.0.0/8 is this machine (Linux)."""
 
 
 def resident_bytes(service: Service) -> int:

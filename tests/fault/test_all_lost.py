@@ -17,7 +17,7 @@ from tests.support import wait_until_blocking
 
 CUSTOMERS = tuple(Psid(f"700000000000010{n}") for n in range(3))
 BACK_SECONDS = 30.0
-"""From an empty Redis and a service that starts to the first 200; a few seconds on a machine that does nothing else."""
+"""Seconds from an empty Redis and the start of a service to the first 200. An idle machine needs a few seconds."""
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from tests.service import Service, serving
 from tests.support import wait_until
 
 SHOPS: Final = {PageId(f"10420000000001{n}"): f"shop-{n}" for n in range(6)}
-"""Pages with their shops: enough for each node of a cluster to have some."""
+"""Pages with their shops, so many that each node of a cluster has some."""
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -23,9 +23,9 @@ from tests.support import wait_until_blocking
 
 POSTS: Final = 6
 LIMIT: Final = 2
-"""So a walk has three pages."""
+"""Items per page, so that a walk has three pages."""
 PLACES: Final = 4
-"""Calls of one Page that are let out at once."""
+"""Calls of one Page that the service sends at the same time."""
 
 
 @pytest.fixture

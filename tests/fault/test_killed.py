@@ -25,7 +25,7 @@ from tests.service import APP_SECRET, STOP_SECONDS, serving
 from tests.support import NO_TLS, WITHIN, wait_until
 
 HANGS_SECONDS = 0.2
-"""Long enough for a hundred wrong answers, and too short for a right one."""
+"""Seconds: long enough for a hundred wrong answers, and too short for a right one."""
 
 
 def readable(url: str) -> list[str]:
@@ -63,7 +63,7 @@ async def test_nothing_is_answered_200_that_only_waits_for_redis(breakable: Brea
 
     async def post(mid: str, waits: float = 0.4) -> None:
         body = serialize(texts([mid]))
-        # Shorter than the service's own patience, which would end in a 503: the kill is to find it waiting.
+        # Shorter than the service's own limit, which would end in a 503: the kill must find it waiting.
         async with httpx2.AsyncClient(base_url=service.url, trust_env=False, verify=NO_TLS, timeout=waits) as client:
             with suppress(httpx2.TimeoutException):
                 answer = await client.post("/webhook", content=body, headers=signed(body, APP_SECRET))
@@ -75,7 +75,7 @@ async def test_nothing_is_answered_200_that_only_waits_for_redis(breakable: Brea
             shop.connect()
         await post("m_before", WITHIN)
         breakable.hang()
-        for first in (0, 10):  # the first ten may lie in the socket already, and be carried out after all
+        for first in (0, 10):  # the first ten may be in the socket already, and may be executed later
             await asyncio.gather(*(post(f"m_{n}") for n in range(first, first + 10)))
         service.kill()
         breakable.go_on()

@@ -19,7 +19,7 @@ from tests.service import APP_SECRET, Service, serving
 from tests.support import NO_TLS
 
 Loss = Literal["cut", "silence"]
-"""The connection ends in place of the answer, or it stays and nothing comes."""
+"""How the answer is lost: the connection ends, or it stays open and no answer comes."""
 
 _PUT = PUT.digest.encode()
 
@@ -49,7 +49,7 @@ class Wire:
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_unix_connection(self._upstream)
         try:
-            # Request and answer take turns here: redis-py sends nothing before it has the answer.
+            # Request and answer alternate here, because redis-py sends nothing before it has the answer.
             while sent := await reader.read(1 << 20):
                 far_writer.write(sent)
                 answer = await far_reader.read(1 << 20)

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.timeout(240)
 
 WITHIN: Final = 60.0
 REFUSED: Final = 50
-"""Deliveries to see refused before the mistake is corrected."""
+"""Refused deliveries to wait for before the mistake is corrected."""
 RELOADS: Final = 20 if FULL else 3
 AHEAD: Final = timedelta(days=5, hours=1)
 
@@ -90,7 +90,8 @@ async def test_a_redis_without_pages(own_server: OwnServer, tmp_path: Path, row:
             assert load.acknowledged == set()
             with Shop(service.url) as shop:
                 await asyncio.to_thread(shop.connect)
-            # A delivery that came in the middle of connecting may count as one of an unknown Page: 200, and not stored.
+            # A delivery that arrives while the Page is being connected may count as one of an unknown Page: 200, and
+            # not stored.
             await load.reach(1)
             load.acknowledged.clear()
             await goes_on(service, load, row, time.monotonic())

@@ -20,7 +20,8 @@ from tests.support import wait_until
 
 SENDERS: Final = 200
 MESSAGES: Final = 50
-"""In each delivery: ten thousand are under way when all have sent one, some seconds of what the slow store takes."""
+"""Messages in each delivery. If all connections have sent one, ten thousand are in progress, for which the slow
+store needs some seconds."""
 REFUSED: Final = 2_000 if FULL else 100
 MIB: Final = 1024 * 1024
 
@@ -60,7 +61,7 @@ async def test_what_is_too_much_is_refused_at_once(breakable: Breakable, tmp_pat
     # 408: on a busy machine a body of this sender may take too long.
     assert load.statuses.keys() <= ({200, 503} if FULL else {200, 408, 503})
     assert reasons["queue_full"] > 0, reasons
-    if FULL:  # on a busy machine a delivery may wait for the processor for longer than for the store
+    if FULL:  # on a busy machine a delivery may wait longer for the processor than for the store
         assert reasons["not_in_time"] == 0, "a delivery waited in vain"
     else:
         assert reasons["not_in_time"] < reasons["queue_full"], reasons

@@ -16,7 +16,7 @@ from tests.service import environment, run_command, serving
 from tests.support import wait_until, wait_until_blocking
 
 REFUSED = 100
-"""Deliveries to see refused, by each process, before the data come back."""
+"""Refused deliveries of each process to wait for before the data come back."""
 
 
 @pytest.mark.fault("Redis back empty, its data restored later")
@@ -40,7 +40,7 @@ async def test_deliveries_for_a_page_that_redis_has_lost_are_refused_until_it_is
             await wait_until(lambda: load.statuses[503] >= 3 * REFUSED, within=30)
             assert load.acknowledged == set()
             restored = time.monotonic()
-            with client.pipeline(transaction=True) as pipeline:  # one step, as when Redis loads its file
+            with client.pipeline(transaction=True) as pipeline:  # one step, as if Redis loaded its file
                 for key, value in kept.items():
                     pipeline.restore(key, 0, value, replace=True)
                 pipeline.execute()

@@ -66,7 +66,7 @@ def test_deliveries_are_503_with_retry_after_while_it_lasts_and_200_again_afterw
             assert facebook.text("m_before").status_code == 200
         deliveries = operator.counts("deliveries_total")
         trouble.begin(breakable)
-        answer = facebook.text("m_1", "canary")  # its client waits no longer than Facebook
+        answer = facebook.text("m_1", "canary")  # its client does not wait longer than Facebook
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) >= 1
         assert answer.json()["reason"] in trouble.reasons

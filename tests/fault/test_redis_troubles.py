@@ -22,7 +22,7 @@ from tests.service import Service, serving
 from tests.support import wait_until
 
 LASTS_SECONDS: Final = 30.0 if FULL else 2.0
-"""How long a trouble lasts that can last."""
+"""Seconds that a trouble lasts."""
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -44,7 +44,7 @@ async def goes_on(service: Service, load: Load, row: EndsWith, since: float) -> 
     recovery = await load.recovered(since)
     await load.reach(150)
     with Shop(service.url) as shop:
-        # What is acknowledged after the reading has begun is not looked for.
+        # Deliveries that are acknowledged after the reading has begun are not compared.
         acknowledged = set(load.acknowledged)
         found = await asyncio.to_thread(shop.ids)
     assert acknowledged <= set(found)

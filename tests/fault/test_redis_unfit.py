@@ -20,7 +20,7 @@ from tests.service import Service, environment, run_command, serving, serving_pr
 from tests.support import NO_TLS, wait_until_blocking
 
 WITHIN = 30.0
-"""Seconds until a test gives up; the machine may be busy."""
+"""Seconds until a test gives up, because the machine may be busy."""
 OwnServer = Callable[..., AbstractContextManager[Server]]
 
 

@@ -27,7 +27,7 @@ FORGERS: Final = 2_000 if FULL else 300
 FORGERIES: Final = 60_000 if FULL else 3_000
 MIB: Final = 1024 * 1024
 WITHIN: Final = 60.0
-"""Seconds until a test gives up. The service's own limits are ten and fifteen; the machine may be busy."""
+"""Seconds until a test gives up. The service's own limits are ten and fifteen, and the machine may be busy."""
 HEAD: Final = b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 

@@ -103,7 +103,7 @@ async def test_one_of_two_workers_stands_still_and_goes_on(valkey: Server, tmp_p
             recovery = await load.recovered(since)
             await asyncio.to_thread(wait_until_blocking, lambda: service.answers("/livez"), WITHIN)
             await load.reach(200)
-        # 408: the second half of a body was not read for longer than a body may take.
+        # 408: the second half of a body came after the time limit of a body.
         assert load.statuses.keys() <= {200, 408, 503}
         found = readable(service.url)
     row(load, found, recovery=recovery)
@@ -159,7 +159,7 @@ async def test_two_replicas_are_renewed_in_turn(valkey: Server, tmp_path: Path, 
                 old = serves.pop(0)
                 since = time.monotonic()
                 assert await asyncio.to_thread(old.terminate) == 0
-                balancer.ports = [service.port for service in serves]  # who balances learns of it last
+                balancer.ports = [service.port for service in serves]  # the balancer gets the new ports last
                 recovery = await load.recovered(since)
             assert load.statuses.keys() <= {200, 503}
             found = [await asyncio.to_thread(ids_of, service, name) for service in serves]
@@ -205,7 +205,7 @@ async def test_two_replicas_of_two_workers_on_a_cluster_are_one_service(tmp_path
             sent = [await loads.enter_async_context(loading(replica.url, pages=pages)) for replica in replicas]
             for load in sent:
                 await load.reach(600)
-        # Both number their deliveries from 1 on, and so send the same messages: each is stored once.
+        # Both count their deliveries from 1, so they send the same messages. Each is stored once.
         acknowledged = set.union(*(load.acknowledged for load in sent))
         for number in range(len(pages)):
             found = await the_same_for_all(replicas, f"shop-{number}")

@@ -40,7 +40,7 @@ def one(body: bytes) -> None:
     if read is None:
         assert exact is None, "read exactly it is a delivery"
         return
-    if exact is not None:  # what is nested deeper than Python's own stack is read fast only
+    if exact is not None:  # a value that is nested deeper than Python's own stack has only the fast reading
         assert told(read) == told(exact), "read exactly it is another delivery"
     for event in read.events:
         assert event.id

@@ -17,14 +17,14 @@ from tests.fuzz.world import Kept, Key, World, garbled
 from tests.service import APP_SECRET, Service
 
 WORLDS: Final = 16
-"""Shops at a time; each sends one body after the other, so its model needs to know of no race."""
+"""Shops at the same time. Each sends one body after the other, so that its model has no races."""
 BODIES: Final = 250
-"""Of one world, until it is compared and purged, and another one begins."""
+"""Bodies of one world until it is compared and purged, and another world begins."""
 GARBLED: Final = 0.25
 """Share of bodies that are broken on purpose. They are for Pages without a shop, so they store nothing."""
 PATIENCE_SECONDS: Final = 60.0
 AGAIN_SECONDS: Final = 0.1
-"""After a 503, which a machine that is too busy for its own Redis may answer: it is counted, and asked again."""
+"""Seconds to wait after a 503, which a busy machine may cause. It is counted, and the body is sent again."""
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: (\d+)")
 _STRANGER: Final = 900_000
 """The number of a world whose Pages no shop has connected."""
@@ -44,7 +44,7 @@ class Found:
     """Messages read and compared."""
     worlds: int = 0
     refused: int = 0
-    """Answers of 503, each asked again."""
+    """Answers of 503. Each body was sent again."""
 
 
 class Wire:

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 Pairs = list[tuple[str, Any]]
-"""An object as its members, in their order; a name may stand there twice, and the last one counts (RFC 8259, 4)."""
+"""An object as its members, in their order. A name may occur twice, and the last one counts (RFC 8259, 4)."""
 
 _SPACES: Final = ("", "", "", " ", "\n", "\t ", "\r\n  ")
 _HALVES: Final = re.compile("[\ud800-\udfff]")
 _LETTERS: Final = re.compile(r"(?<![\\\w])[a-z](?=\w)")
-"""Letters that begin a word, and so are no part of an escape."""
+"""Letters that begin a word, and therefore are no part of an escape."""
 
 
 class Members:

@@ -25,7 +25,7 @@ EXAMPLES: Final = max(12, BODIES // 100)
 SEED: Final = 20 if "FUZZ_BODIES" not in os.environ else random.SystemRandom().randrange(2**32)
 
 numbers = count(10_000)
-"""Each world has Pages of its own, also when hypothesis tries the same again."""
+"""Numbers of worlds. Each world has its own Pages, also if hypothesis repeats an example."""
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tests.fuzz.spelling import Members, spelled
 
 PAGES: Final = 2
 REMEMBERED: Final = 20
-"""Deliveries that may come again."""
+"""Recent deliveries, which may be repeated."""
 DAY: Final = 86_400_000
 TEXTS: Final = (
     *("hello", "សួស្តីបង", "\U0001f64f\U0001f1f0\U0001f1ed", "012 345 678", "", " ", "</script>", 'a "quoted" \\ one'),
@@ -28,17 +28,17 @@ POISON: Final[tuple[Any, ...]] = (
     *({"postback": "x"}, {"sender": 1, "recipient": 2, "message": {"mid": "m"}}, {"unknown_key": {"a": [1, {}]}}),
     *({"timestamp": 10**40}, {"sender": {"id": "1" * 200}, "message": {"mid": "m", "text": "too long an id"}}),
 )
-"""Elements of which nothing can be kept."""
+"""Elements without anything to keep."""
 EXTRAS: Final[tuple[tuple[str, Any], ...]] = (
     *(("a", None), ("nlp", {"entities": {"x": [{"confidence": 0.98765, "value": -1e-9}]}}), ("tags", {"source": ""})),
     *(("big", 2**70), ("neg", -(2**63)), ("deep", [[[[[[[[[[]]]]]]]]]]), ("half", "\ud83d"), ("is_new", False)),
 )
-"""Members that are not documented."""
+"""Members that no documentation has."""
 
 _HALVES: Final = re.compile("[\ud800-\udfff]")
 
 Key = tuple[str, str]
-"""A Page and a message id: the same id at another Page is another message."""
+"""A Page and a message id. The same id at another Page is another message."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class World:
             entry.append(("changes", [{"field": "feed", "value": rng.choice(({"item": "comment"}, None, 7))}]))
         if named:
             entry.insert(rng.randrange(len(entry) + 1), ("id", self._id(page)))
-        return Members(entry)  # of two messages with one id the first counts: the lists stay in their order
+        return Members(entry)  # of two messages with one id the first counts, because the lists keep their order
 
     def _element(self, page: str, known: bool, named: bool, standby: bool) -> Any:
         rng = self._rng
@@ -231,7 +231,7 @@ class World:
     def _edit(self, element: dict[str, Any], page: str, known: bool) -> None:
         rng = self._rng
         mid, number = self._some_mid(page), rng.randint(1, 5)
-        # An edit with the same number has the same text: it is not defined which of two texts would count.
+        # An edit with the same number has the same text, because it is not defined which text would count.
         text = f"edit {number}: {TEXTS[number]}"
         told: Any = str(number) if rng.random() < 0.3 else number
         element["message_edit"] = {"mid": mid, "text": text, "num_edit": told}

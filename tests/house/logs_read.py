@@ -11,9 +11,9 @@ from tests.house.sources import ROOT, modules, packages, tree
 LEVELS: Final = {"debug", "info", "warning", "error", "critical", "exception"}
 LOGGERS: Final = {"log", "_log", "logger"}
 OF_EXCEPTIONS: Final = {"error", "where", "reason", "inside", "caused_by"}
-"""What ops/traces.py tells of an exception."""
+"""The fields that ops/traces.py makes of an exception."""
 REQUEST_PARTS: Final = {"facts", "line"}
-"""Mappings in which the line of a request is put together; handlers bind more under `state["log"]`."""
+"""Mappings that become the line of a request. Handlers add more fields under `state["log"]`."""
 
 
 @dataclass

@@ -21,9 +21,9 @@ class Import:
     module: str
     line: int
     top: bool
-    """Whether it stands at the top of the file, and not in a function."""
+    """True if the statement is at the top of the file, and not in a function."""
     by_name: bool = False
-    """Whether it is loaded later through `importlib`."""
+    """True if the module is loaded later through `importlib`."""
 
     @property
     def package(self) -> str:

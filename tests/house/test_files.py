@@ -12,14 +12,14 @@ from cache.server.connection import Script
 from tests.house.sources import ROOT, committed, modules, packages, pyproject, source, tree
 
 NEIGHBOURS = ("../" + "shared", "." + "library", "/work" + "/")
-"""Put together here, so that this file does not find itself."""
+"""Parts that are joined here, so that this file does not contain the text itself."""
 
 INDEXES = re.compile(
     "--(extra-)?index" + "-url|--find" + "-links|--trusted" + "-host|^-[if] |/sim" + r"""ple[/"'\s]|"""
     r"(pypi|pythonhosted|npmjs|yarnpkg|debian)\.(org|com)",
     re.MULTILINE,
 )
-"""Where packages come from is the installing machine's business, not the lock files'."""
+"""The addresses of package indexes. The installing machine chooses its index, not the lock files."""
 
 TEXTS = {".py", ".lua", ".md", ".toml", ".txt", ".yaml", ".yml", ".json", ".cfg", ".js", ".mjs", ".html", ".css", ""}
 
@@ -110,7 +110,7 @@ def test_the_packages_of_pyproject_are_the_folders() -> None:
     """The list is explicit, so that tests and the bench are never installed. The list is complete."""
     listed = pyproject()["tool"]["setuptools"]["packages"]
     folders = {path.parent.relative_to(ROOT) for top in packages() for path in (ROOT / top).rglob("__init__.py")}
-    folders.discard(Path("simulator"))  # a package of its own: simulator/pyproject.toml
+    folders.discard(Path("simulator"))  # it is a separate package: simulator/pyproject.toml
     top = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench"}
     assert set(packages()) == top
     assert listed == sorted(".".join(folder.parts) for folder in folders)

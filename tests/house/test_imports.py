@@ -22,7 +22,8 @@ OURS: dict[str, tuple[str, ...]] = {
     "console": (),
     "app": ("api", "cache", "client", "console", "domain", "graph_client", "ops", "simulator", "webhook"),
 }
-"""What of ours a package may import beside itself: packages, or single modules. Nobody imports `app`."""
+"""The packages, or single modules, of this project that a package may import beside itself. No package imports
+`app`."""
 
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "starlette": (
@@ -82,7 +83,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     ),
     "uvloop": ("app.server",),
 }
-"""Where a library may be imported. One that is not listed may be imported nowhere; `domain` imports none."""
+"""The modules that may import a library. No module may import a library that is not listed. `domain` imports none."""
 
 PURE = (
     *("api.models", "api.openapi", "api.params"),
@@ -91,8 +92,8 @@ PURE = (
     *("webhook.changes", "webhook.facts", "webhook.handshake", "webhook.messaging"),
     *("webhook.normalize", "webhook.signature", "webhook.values"),
 )
-"""Functions of values, whether or not their docstring says so; beside them all of `domain`, and every module whose
-docstring begins with "Pure" or says it in its first line."""
+"""Pure modules, whatever their docstring says. Also pure are all of `domain`, and every module whose docstring
+begins with "Pure" or says it in its first line."""
 
 IMPURE = {
     *(
@@ -195,7 +196,7 @@ LOADED_LATER: dict[str, set[str]] = {
     "app.serve_command": {"app.factory", "app.process", "app.supervisor"},
     "graph_client.client": {"httpcore2"},
 }
-"""Who imports what inside a function, so that a start does not load it."""
+"""The modules that import something inside a function, so that a start does not load it."""
 
 
 def test_a_function_imports_only_what_the_table_allows() -> None:
@@ -209,7 +210,7 @@ LOADED_BY_NAME: dict[str, tuple[str, ...]] = {
     "app.cli": tuple(sorted(set(COMMANDS.values()))),
     "ops.tracing_switch": ("ops.tracing",),
 }
-"""Who loads a module through `importlib` when it is needed, and which."""
+"""The modules that load another module through `importlib` when it is needed."""
 
 
 def test_modules_are_loaded_by_name_only_where_the_table_says_so() -> None:
@@ -253,7 +254,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 
 _IMPORTED_SCRIPT = re.compile(r"""\b(?:from|import)\s*\(?\s*["'`]\./([\w-]+\.js)["'`]""")
-"""What a JavaScript module imports, exports again or loads later from its own folder."""
+"""The modules of its own folder that a JavaScript module imports, exports again or loads later."""
 
 
 def test_no_modules_of_the_console_import_each_other_in_a_circle() -> None:

@@ -12,9 +12,9 @@ from tests.house.sources import ROOT
 DOCUMENT = (ROOT / "docs" / "logging.md").read_text(encoding="utf-8")
 ALWAYS = {"timestamp", "level", "event"}
 BY_HAND = {"library", "log_lines_lost"}
-"""Made in ops/logs.py itself."""
+"""Events that ops/logs.py makes itself."""
 OUTCOMES = {*get_args(Outcome), "not_kept", "skipped"}
-"""Under which a delivery's line counts its events."""
+"""The outcomes under which a delivery's line counts its events."""
 
 
 def rows(heading: str) -> list[list[str]]:

@@ -30,9 +30,9 @@ PUBLIC = {
     ("GET", "/console/{version}/{file:path}"),
     ("GET", "/client/{file}"),
 }
-"""Nobody needs a token for these; beside them stands the webhook, which has a signature instead."""
+"""Routes without a token. The webhook has no token either, but a signature."""
 SIGNED = {("POST", "/facebook/deauthorize"), ("POST", "/facebook/data-deletion")}
-"""As the webhook: Facebook signs what it sends."""
+"""Routes with a signature of Facebook, like the webhook."""
 STATUS = ("GET", "/facebook/data-deletion/{code}")
 """Open to a person who has the code. The code cannot be guessed."""
 
@@ -57,7 +57,7 @@ class Guarded:
     path: str
     scope: Scope
     needs_more: bool
-    """A body, or a parameter."""
+    """True if the call needs a body or a parameter."""
 
 
 def _needs_parameter(route: Route) -> bool:

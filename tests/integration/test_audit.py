@@ -129,7 +129,7 @@ def test_a_read_that_cannot_be_recorded_is_refused(
         redis.Redis.from_url(valkey.url) as client,
     ):
         shop.connect()
-        # A log of another type takes no entry, and hinders no reading of messages.
+        # A log of another type accepts no entry, and does not prevent reading of messages.
         client.set(KEYS.audit_reads, "rubbish", ex=600)
         refused = shop.client.get("/messages")
         assert (refused.status_code, refused.json()["reason"]) == (503, "redis_refused")

@@ -73,7 +73,7 @@ def test_a_backup_brings_back_all_but_messages_and_no_purged_message(
         assert shop.get(f"/purges/{purge}")["status"] == "complete"
         for mid, customer in (("m_conversation", CUSTOMER), ("m_message", "7000000000000002"), ("m_no", BLOCKED)):
             assert facebook.text(mid, customer=customer).status_code == 200
-        # Sent after its conversation's purge, so it is another message to Facebook: only the single one stays out.
+        # It was sent after the purge of its conversation, so only the purge of this single message keeps it out.
         assert "m_message" not in shop.ids()
         assert "m_no" not in shop.ids()
         assert "m_kept" not in shop.ids()
@@ -202,5 +202,5 @@ def test_a_copy_says_that_something_wrote_meanwhile(lost: Server, empty: Server,
 
     code, told = copied_while(lost, empty, write)
     assert mark_keys()[0].decode() not in told
-    assert code in {0, 1}  # the scan may have met the new key too; then it was copied
+    assert code in {0, 1}  # the scan may have found the new key too, and then it was copied
     assert ("differ" in told) == (code == 1), told

@@ -330,7 +330,7 @@ def test_listed_customers_are_deleted_in_every_shop(service: Service, valkey_url
         result = call(valkey_url, *purge, "--yes", "--shop", "shop-2")
         assert (result.returncode, other.ids(), len(shop.ids())) == (0, ["m_2"], 3)
         said = done(valkey_url, *purge, "--yes")
-        # Of shops there may be more: a read of an earlier test is still written into the log of its shop.
+        # There may be more shops: a read of an earlier test is still written into the log of its shop.
         assert re.search(r"10002 customers looked for in \d+ shops: 2 messages deleted\.", said)
         assert (shop.ids(), other.ids()) == (["m_2"], ["m_2"])
         assert "shops: 0 messages deleted." in done(valkey_url, *purge, "--yes")

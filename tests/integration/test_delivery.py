@@ -36,7 +36,7 @@ def thousand() -> list[tuple[str, Document]]:
             (page, text_part(f"m_{n}", f"សារទី {n} / <3 🙏", page=page, customer=f"70000000000{n % 50:05d}", at=at))
         )
     broken = {"sender": {"id": [CUSTOMER]}, "recipient": {"id": PAGES[1]}, "message": {"mid": "m_broken", "text": "x"}}
-    half = len(good) // 2  # not at the end: what comes after them must be kept too
+    half = len(good) // 2  # not at the end: the events after them must be kept too
     return [*good[:half], (PAGES[1], broken), (UNKNOWN, text_part("m_unknown", page=UNKNOWN)), good[0], *good[half:]]
 
 

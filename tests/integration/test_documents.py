@@ -142,7 +142,7 @@ def test_backup_restore_and_copy(folder: Path, typed: Typed) -> None:
     )
     send = f'page-inbox simulate --url "http://127.0.0.1:{port}/webhook" --page {PAGE} --count 5\n'
     end = 'kill "$(cat inbox.pid)"\nkill "$(cat new/valkey.pid)"\n'
-    # Up to the connected Page; the rest is what the other test types.
+    # Up to the connected Page. The other test types the rest.
     script = "".join([first, "cp facebook/* secrets/\n", *others[:3], backup, send, lost, send, moved, end])
     script = script.replace("PORT=8000 OPS_PORT=9000", f"PORT={port} OPS_PORT={ops_port}")
     (folder / "facebook").mkdir()

@@ -150,7 +150,7 @@ def test_memory_stays_flat_whatever_is_exported_and_however_slowly(own_server: O
         fill(facebook, 100, prefix="warm")
         shop.client.get("/export", timeout=PATIENT)
         fill(facebook, 2500)
-        Path(f"/proc/{service.process.pid}/clear_refs").write_text("5")  # VmHWM begins anew
+        Path(f"/proc/{service.process.pid}/clear_refs").write_text("5")  # VmHWM is reset
         before = peak_bytes(service)
         with export(shop) as answer:
             read = answer.iter_bytes()
@@ -202,7 +202,7 @@ def test_a_shop_has_few_exports_at_the_same_time(shop: Shop, facebook: Facebook,
         assert int(refused.headers["retry-after"]) > 0
         with Shop(service.url, "shop-2") as other:
             assert other.client.get("/export").status_code == 200
-    for _ in range(2):  # the first may begin while only one of the two has ended
+    for _ in range(2):  # the first may begin when only one of the two has ended
         wait_until_blocking(lambda: shop.client.get("/export").status_code == 200)
 
 
@@ -235,7 +235,7 @@ def test_the_command_writes_a_whole_copy(
     assert of("message", exported) == shop.walk()[::-1]
     by = ("operator", "local") if direct else ("owner@shop", "127.0.0.1")
     recorded = [(one["sub"], one["client"]) for one in of("audit", exported) if one["action"] == "exportShop"]
-    assert recorded.count(by) == 1  # the service may also write down what it has counted in an earlier test
+    assert recorded.count(by) == 1  # the service may also write the counts of an earlier test
 
 
 def test_the_command_leaves_no_copy_that_only_looks_whole(service: Service, shop: Shop, tmp_path: Path) -> None:

@@ -281,6 +281,6 @@ def test_what_graph_says_is_afterwards_nowhere(tmp_path: Path) -> None:
     assert log.count(b'"event":"graph_failed"') > 10
     assert found_in(log, [*content, *spellings(list(CALL_PARTS))]) == []
     for said in heard.refusals:
-        # Their `request_id` and our own words aside, nothing of what Graph or the caller wrote.
+        # Except `request_id` and our own words, nothing of what Graph or the caller wrote.
         assert found_in(said.encode(), content) == []
     assert found_in("".join(heard.answers).encode(), spellings(hidden)) == []

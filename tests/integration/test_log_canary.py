@@ -75,7 +75,7 @@ class Caller:
     """Calls from its own address. `answered` counts routes and statuses."""
 
     def __init__(self, service: Service) -> None:
-        # A connection for each call: an idle one may be closed by the service at the moment it is used again.
+        # Each call has a new connection, because the service may close an idle one at the moment of its next use.
         transport = httpx2.HTTPTransport(
             verify=NO_TLS, local_address=SOURCE, limits=httpx2.Limits(max_keepalive_connections=0)
         )

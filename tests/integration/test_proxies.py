@@ -103,7 +103,8 @@ def test_a_large_delivery_is_stored_and_a_larger_one_refused(proxy: Proxy, servi
         assert web.post("/webhook", content=large, headers=signed(large, APP_SECRET)).status_code == 200
         assert shop.ids() == ["m_large"]
         assert web.post("/webhook", content=b" " * (19 * 1024 * 1024)).status_code == 413
-        # Caddy cuts the body off while it sends it, and answers 502 when it notices that before the service's own 413.
+        # Caddy cuts the body off while it sends the body, and answers 502 if it notices this before the service's own
+        # 413.
         refused = {413, 502} if proxy.name == "caddy" else {413}
         assert web.post("/facebook/deauthorize", content=b" " * 70_000).status_code in refused
 
@@ -192,7 +193,7 @@ def test_only_what_the_service_takes_for_a_delivery_is_without_limits(
 ) -> None:
     """Other methods are limited like every request of a client. Caddy has no such limits: docs/adr/0021."""
     try:
-        # One of its own: it refuses this machine for some seconds afterwards.
+        # This test has its own proxy, which refuses this machine for some seconds afterwards.
         with proxies.running(name, services, tmp_path) as proxy:
             # All at once on one connection: a busy machine must not be too slow for the limit.
             deliveries, _ = exchange(proxy, b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}" * 600)

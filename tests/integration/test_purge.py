@@ -131,7 +131,7 @@ def test_a_purge_cut_off_by_a_sigkill_is_finished_by_the_next_start(valkey: Serv
             receipt = shop.purge()
             service.kill()
         assert bodies(client) > 0, "the kill came too late to cut anything off"
-        # Its note is looked at only when nobody has renewed it for ten seconds: those have passed.
+        # A replica takes over a purge when its note was not renewed for ten seconds: they have passed.
         for job in client.zrange(PURGES, 0, -1):
             client.zadd(PURGES, {job: 1}, xx=True)
         with serving(valkey.url, tmp_path / "next") as service, Shop(service.url) as shop:

@@ -74,7 +74,7 @@ async def test_one_server_over_tls(encrypted: int, pki: Pki) -> None:
     url = f"rediss://127.0.0.1:{encrypted}/0"
     await stores_and_reads(url, pki.tls)
     assert await reason(url, Tls(cert=str(pki.cert), key=str(pki.key))) == "redis_certificate_untrusted"
-    # The server refuses a client after the handshake, and closes: sometimes the close arrives before the refusal.
+    # The server refuses a client after the handshake and closes. Sometimes the close arrives before the refusal.
     for _ in range(100):
         why = await reason(url, Tls(ca=str(pki.ca)))
         if why != "redis_unreachable":

@@ -46,7 +46,7 @@ def found_in_files(directory: Path, needles: set[bytes]) -> set[bytes]:
     for path in directory.rglob("*"):
         try:
             content = path.read_bytes() if path.is_file() else b""
-        except FileNotFoundError:  # replaced by a rewrite, between listing and reading
+        except FileNotFoundError:  # a rewrite has replaced the file between listing and reading
             continue
         found |= {needle for needle in needles if needle in content}
     return found

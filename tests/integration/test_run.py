@@ -292,7 +292,7 @@ def test_a_sigkill_takes_its_valkey_along_and_loses_no_message(data: Path) -> No
     """Even without time to clean up, the next run has every delivery that was answered 200."""
     own = {"FACEBOOK_APP_SECRET": APP_SECRET.reveal(), "TOKEN_KEYS": TOKEN_KEY.reveal()}
     with running(data, "--quiet-shop", **own) as inbox, Facebook(inbox.address) as facebook:
-        # The banner comes before the demo Page is connected, and what comes before that is for nobody.
+        # The banner comes before the demo Page is connected. Earlier messages are not stored.
         wait_until_blocking(lambda: facebook.text("m_0").status_code == 200 and inbox.messages())
         assert all(facebook.text(f"m_{n}").status_code == 200 for n in range(1, 20))
         assert inbox.valkey_listens()

@@ -152,7 +152,7 @@ def test_what_became_of_messages_is_told_live_and_to_who_comes_back(
         begin = viewer.reader.last_id
         for n in range(5):
             facebook.text(f"m_{n}", f"words-{n}")
-        viewer.wait_for("message", 5)  # what is removed before it is read is no event
+        viewer.wait_for("message", 5)  # a message that is removed before it is read makes no event
         facebook.edit("m_1", "edited")
         facebook.unsend("m_2")
         receipt = shop.purge("/messages/m_3")
@@ -315,7 +315,7 @@ def test_sigterm_ends_every_stream_at_once(valkey_url: str, tmp_path: Path) -> N
 def test_viewers_are_counted(service: Service, shop: Shop, facebook: Facebook, operator: Operator) -> None:
     """The metrics count connected viewers, their events, the delays and the reasons of ends."""
     assert shop.name == "shop-1"
-    wait_until_blocking(lambda: operator.counts("viewers") == {(): 0})  # those of earlier tests have left
+    wait_until_blocking(lambda: operator.counts("viewers") == {(): 0})  # the viewers of earlier tests have left
     sent, ended = operator.counts("stream_events_total"), operator.counts("streams_ended_total")
     with Viewer(service.url).ready() as viewer, Viewer(service.url).ready() as second:
         facebook.text("m_1")

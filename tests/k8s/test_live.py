@@ -103,7 +103,7 @@ def test_the_probes_tell_a_lost_store_from_a_dead_service(single: Manifests, tmp
                 own.write_text(files[own.name], encoding="utf-8")
                 told[name] = str(own)
         for name in files:
-            told[name] = ""  # which other tests set in variables
+            told[name] = ""  # other tests set this in variables
         with serving("", tmp_path / "log", **told) as service:
             assert {probe: asked(service, path) for probe, path in paths.items()} == dict.fromkeys(paths, 200)
             with _client(port, "test") as client:

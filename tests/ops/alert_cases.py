@@ -274,7 +274,7 @@ CASES: tuple[Case, ...] = (
     Case("PageInboxThrottled", "less than three", {'page_inbox_graph_holds_total{limit="app"}': rising((0.045, 90))},
          silent=(30, 60, 90)),
 )  # fmt: skip
-"""A fraction that rises with each sample stands for something seldom."""
+"""A fraction that rises with each sample, for an event that is rare."""
 
 
 HEALTHY: Series = {
@@ -301,5 +301,5 @@ HEALTHY: Series = {
     "page_inbox_oldest_kept_message_seconds": level((431_999, 361)),
     "page_inbox_oldest_purge_seconds": level((4, 361)),
 }
-"""Thirty hours of an installation that is well, a sample each five minutes."""
+"""Thirty hours of an installation without faults, with a sample every five minutes."""
 HEALTHY_MINUTES: Final = (30, 300, 720, 1440, 1800)

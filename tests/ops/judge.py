@@ -24,7 +24,7 @@ FOREIGN: Final = {
     "process_start_time_seconds": (),
     "python_gc_collections_total": ("generation",),
 }
-"""Metrics that are not of our table: Prometheus' own, and those of the process; with their labels."""
+"""Metrics that are not in our table, with their labels: those of Prometheus and those of the process."""
 TARGET_LABELS: Final = {"namespace", "job", "instance", "pod"}
 """Labels that the scraper adds."""
 _SERIES: Final = {"counter": ("",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
@@ -36,7 +36,7 @@ KNOWN: Final[Mapping[str, tuple[str, ...]]] = FOREIGN | {
 """Every series that is scraped, with its labels."""
 
 VARIABLES: Final = {"$__rate_interval": "5m", "$__range": "1h", "$namespace": ".*", "$job": ".*"}
-"""What Grafana puts in, and what stands for it here."""
+"""The variables that Grafana replaces, and the values that replace them here."""
 
 
 def filled(expression: str) -> str:

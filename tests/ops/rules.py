@@ -20,9 +20,10 @@ RUNBOOK: Final = ROOT / "docs" / "runbook.md"
 
 Rule = dict[str, Any]
 Samples = Sequence[float]
-"""A series' values, one each interval, from the beginning on. Rising ones that end in _total or _count are counters."""
+"""A series' values, one for each interval, from the beginning on. Rising series whose names end in _total or _count
+are counters."""
 LABELS: Final = {"namespace": "shops", "job": "page-inbox", "instance": "a"}
-"""What a series has where it does not say otherwise."""
+"""The labels of a series that names no others."""
 
 
 def read_rules() -> dict[str, Any]:

@@ -25,7 +25,7 @@ from tests.ops.rules import (
 from tests.prometheus import program, promtool
 
 pytestmark = pytest.mark.timeout(300)
-"""The first of them fetches promtool."""
+"""Seconds. The first test fetches promtool."""
 
 DOCUMENT = read_rules()
 ALERTS = alerts(DOCUMENT)

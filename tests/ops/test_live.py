@@ -29,7 +29,7 @@ from tests.support import NO_TLS, wait_until_blocking
 from tests.viewer import Viewer
 
 WATCHED: Final = ("PageInboxNotScraped", "PageInboxRedisUnreachable", "PageInboxEveryDeliveryFails")
-"""What a stop of Redis, and then of the service, must set off."""
+"""The alerts that a stop of Redis, and then of the service, must fire."""
 
 
 def hurried(document: dict[str, Any], watched: Iterable[str]) -> str:
@@ -150,7 +150,7 @@ def test_no_panel_is_ever_empty_and_promtool_likes_the_metrics(breakable: Breaka
             missing[:] = [panel for panel in missing if not _shows_numbers(prometheus, panel)]
             return not missing
 
-        # A sweep comes every thirty seconds, and a panel of its mean needs one between two scrapes.
+        # A sweep comes every thirty seconds, and a panel with its mean needs a sweep between two scrapes.
         wait_until_blocking(full, within=90, told=lambda: f"still empty: {[panel['title'] for panel in missing]}")
 
         scrape = operator.client.get("/metrics").text

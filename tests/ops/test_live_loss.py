@@ -36,7 +36,7 @@ ALERTS: Final = {
 """The job of each fault, and the alert that must fire for it."""
 TOO_OLD: Final = timedelta(days=5, hours=1)
 WITHIN: Final = 120.0
-"""The service looks at its Redis once a minute, and the machine may be busy."""
+"""Seconds. The service checks its Redis once a minute, and the machine may be busy."""
 
 OwnServer = Callable[..., AbstractContextManager[Server]]
 

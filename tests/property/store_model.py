@@ -11,7 +11,7 @@ from itertools import permutations
 from typing import Literal
 
 Name = str
-"""A message, by a name of the model's own; its Page and customer follow from it."""
+"""A message's name in the model. Its Page and customer follow from it."""
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,9 @@ PLACES: Final = {
     "m-3": Place("page-a", "bora"),
     "m-4": Place("page-b", "anna"),
 }
-"""Few, so that they meet each other often: two of one conversation, two of a Page, one apart."""
+"""Few messages, so that events concern the same ones often: two of one conversation, two of a Page, and one apart."""
 EXAMPLES: Final = int(os.environ.get("MODEL_EXAMPLES", "40"))
-"""Runs of up to thirty turns. The same ones each time, unless more are asked for."""
+"""Number of runs, with up to thirty steps each. The runs are the same each time, unless more are asked for."""
 
 names = st.sampled_from(sorted(PLACES))
 pages = st.sampled_from(PAGES)

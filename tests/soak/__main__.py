@@ -39,7 +39,8 @@ from tests.support import wait_until_blocking
 CYCLE_SECONDS: Final = 10.0
 CONNECTIONS: Final = 4
 PAUSE_SECONDS: Final = 0.05
-"""Of a connection between two deliveries: a hard day of a thousand shops, and room on two cores for the checks."""
+"""Seconds of a connection between two deliveries. This is a hard day of a thousand shops, and leaves processor time
+for the checks."""
 GRAVE: Final = {"error", "critical"}
 LIVELY_RATE: Final = 20.0
 PAGES: Final = {
@@ -141,7 +142,7 @@ def _until_nothing_is_kept(stage: Stage, ttl: int) -> None:
 
         def held() -> list[tuple[bytes, int]]:
             keys = [key for key in client.scan_iter(count=1000) if key.startswith((b"m:", b"s:", b"c:", b"v:", b"e:"))]
-            # Of a message that was unsent before it came, an empty value stays, so that it does not come after all.
+            # An empty value stays of a message that was unsent before it came, so that the message is not stored later.
             return [(key, client.pttl(key)) for key in keys if not key.startswith(b"m:") or client.strlen(key)]
 
         wait_until_blocking(lambda: not held(), ttl + 60, lambda: f"{held()[:10]}")

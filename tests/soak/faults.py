@@ -92,4 +92,4 @@ FAULTS: Final[dict[str, Callable[[Stage], None]]] = {
 }
 
 IN_MAIN_THREAD: Final = {"Redis restarts"}
-"""A server that is tied to the thread which started it ends with that (cache/embedded/tether.py)."""
+"""A server that is tied to the thread that started it ends with this thread (cache/embedded/tether.py)."""

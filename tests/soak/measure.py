@@ -13,9 +13,10 @@ from tests.soak.watch import Found
 from tests.support import NO_TLS
 
 GROWTH: Final = 1.05
-"""Of the medians of the second and the last quarter. The first warms up: pools, caches, the interpreter's arenas."""
+"""Growth between the medians of the second and the last quarter. In the first quarter pools, caches and the
+interpreter's memory fill."""
 TRANSIENT: Final = 3
-"""Tasks, files or connections that just happen to be there at a look. What leaks comes by the hundred."""
+"""Tasks, files or connections that exist by chance at a sample. A leak would have hundreds."""
 ENOUGH: Final = 20
 """Number of samples. With fewer samples, growth looks the same as the warming up."""
 ROWS: Final = 10

@@ -23,7 +23,7 @@ class Stage:
     mortal: Service
     graph: FakeGraph
     page: FakePage
-    """One that the fake Graph knows, to be read on demand."""
+    """A Page that the fake Graph knows, to be read on demand."""
     place: Path
     settings: dict[str, str]
     _of_mortal: ExitStack

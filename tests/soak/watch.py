@@ -11,7 +11,7 @@ from tests.support import wait_until_blocking
 from tests.viewer import Viewer
 
 SLACK_SECONDS: Final = 5.0
-"""Between what happens to a message and what is noted of it, on a machine that has other things to do."""
+"""Seconds between an event of a message and the record of it, on a busy machine."""
 
 
 @dataclass
@@ -22,11 +22,11 @@ class Found:
     lost: int = 0
     duplicated: int = 0
     outlived: int = 0
-    """Still readable after their time."""
+    """Messages that are readable after they expired."""
     returned: int = 0
-    """Readable after they were purged."""
+    """Messages that are readable after they were purged."""
     unseen: int = 0
-    """Never sent to the viewer who watched all the time."""
+    """Messages that were never sent to the viewer who watched all the time."""
     seen_twice: int = 0
 
     @property

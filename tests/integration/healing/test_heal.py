@@ -67,7 +67,7 @@ def test_a_lost_subscription_with_fifteen_unseen_messages_heals_once_with_two_re
         wait_until_blocking(lambda: sorted(shop.ids()) == sorted(told))
 
         graph.world.unsubscribe(inbox.page.id)
-        # Graph dates to the second: two of one customer in the same second must still stay in their order.
+        # Graph's times are in whole seconds: two messages of one customer in the same second must keep their order.
         later = began + 10 * MINUTE
         who = (SOKHA, SOKHA, DARA, BOPHA, SOKHA, DARA, DARA, VANNA, SOKHA, SOKHA, DARA)
         seconds = (0, 0, 1, 2, 3, 4, 4, 5, 6, 7, 8)
@@ -84,7 +84,7 @@ def test_a_lost_subscription_with_fifteen_unseen_messages_heals_once_with_two_re
         inbox.aged(31 * MINUTE)
         inbox.due()
         wait_until_blocking(lambda: held.waiting == 1, within=HEALS_WITHIN)
-        services += replicas(stack, valkey, graph, tmp_path, "three")  # it looks at what is due before anything else
+        services += replicas(stack, valkey, graph, tmp_path, "three")  # it looks for due Pages first
         held.open()
 
         wait_until_blocking(lambda: len(shop.ids()) >= len(said) and inbox.healed(), within=HEALS_WITHIN)
@@ -95,7 +95,7 @@ def test_a_lost_subscription_with_fifteen_unseen_messages_heals_once_with_two_re
         state = shop.get(f"/pages/{inbox.page.id}")
         assert (state["status"], state["subscribed"]) == ("connected", True)
         assert "healing_since" not in state
-        # Twice as long as a replica takes to look again: nobody heals it a second time.
+        # Twice the time until a replica looks again: no replica heals the Page a second time.
         inbox.due()
         wait_until_blocking(lambda: _looked_again(valkey, inbox.page.id), within=HEALS_WITHIN)
         wait_until_blocking(
@@ -219,7 +219,7 @@ def test_a_heal_whose_replica_ends_is_taken_up_by_another(
         assert events([service], "task_left_behind") == []
         held.open()
         assert graph.world.pages[inbox.page.id].subscriptions
-        inbox.due()  # stands for the two minutes of the dead replica's lease
+        inbox.due()  # replaces the two minutes of the dead replica's lease
         (service,) = replicas(stack, valkey, graph, tmp_path, "two")
         shop = stack.enter_context(GraphShop(service.url))
         wait_until_blocking(inbox.healed, within=HEALS_WITHIN)

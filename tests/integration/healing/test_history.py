@@ -80,7 +80,7 @@ def test_a_page_that_is_connected_brings_its_five_days(
         healing = state(shop, inbox.page.id)["healing"]
         assert (healing["status"], healing["conversations"], healing["stored"]) == ("complete", 3, 6)
 
-        # Once: connecting it again with its token fetches nothing.
+        # Once: a second connect with the token fetches nothing.
         asked = len(graph.seen.of("/conversations"))
         shop.bring(inbox.page, history=True)
         assert "healing_since" not in state(shop, inbox.page.id)

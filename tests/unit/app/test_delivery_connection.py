@@ -25,14 +25,14 @@ from webhook.signature import sign
 
 PAGE: Final = PageId("104200000000001")
 WAITS: Final = 20
-"""Seconds until a test gives up; none of them takes one."""
+"""Seconds until a test gives up. No test takes one second."""
 LONGEST: Final = 20_000
 
 
 READ: Final[Counter[Edge]] = Counter()
 """Bytes that each service has read."""
 TAKEN: Final[Counter[Edge]] = Counter()
-"""Answers that each service has sent through the fast entrance."""
+"""Answers that each service has sent through the fast path."""
 
 
 @pytest.fixture(autouse=True)
@@ -143,7 +143,7 @@ ONE: Final = post(body())
 AGENT: Final = "User-Agent: facebookexternalua"
 
 CASES: Final[dict[str, tuple[list[bytes], int, int]]] = {
-    # What is sent, how many lines it makes, how many deliveries of it go the short way
+    # Sent parts, number of lines, number of deliveries on the fast path
     "one": ([ONE], 1, 1),
     "many on one connection": ([ONE, post(body("m_2"), AGENT), post(body("m_3"))], 3, 3),
     "sent ahead": ([ONE + post(body("m_2")) + post(body("m_3"))], 3, 1),

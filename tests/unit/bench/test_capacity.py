@@ -29,7 +29,7 @@ def test_the_numbers_are_those_worked_out_by_hand() -> None:
 @pytest.mark.parametrize(
     ("peak", "busy", "shard_gib", "pods", "shards"),
     [
-        (2, 0.5, 16, 5, 5),  # 2.02 cores at the peak, each half busy
+        (2, 0.5, 16, 5, 5),  # 2.02 cores at the peak, and each core may be half busy
         (2, 0.9, 16, 3, 3),
         (0.1, 0.5, 16, 2, 2),  # the memory decides: 20.2 GiB
         (0.1, 0.5, 64, 2, 1),

@@ -45,7 +45,7 @@ WATCH = [
     module.WATCH_UNHEALED,
 ]
 OTHERS = [module.PURGES, module.SWEEPER_LOCK, module.KEPT, module.APP_HOLD, *WATCH]
-"""What belongs to no shop."""
+"""Keys that belong to no shop."""
 
 
 @given(NAMES | AWKWARD)

@@ -15,7 +15,7 @@ WORDS: Final[dict[str, dict[str, Any]]] = {
 ENGLISH, KHMER = WORDS["en"], WORDS["km"]
 SCRIPTS: Final = {path.name: path.read_text(encoding="utf-8") for path in sorted((HERE / "js").glob("*.js"))}
 SAME: Final = {"date.both", "date.clock", "date.short", "kind.reel", "message.in", "number"}
-"""What is written alike in both: patterns, and a name of Facebook's."""
+"""Texts that are equal in both languages: patterns, and a name of Facebook's."""
 _NAMED: Final = re.compile(r"\{(\w+)\}")
 
 

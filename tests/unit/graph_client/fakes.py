@@ -30,7 +30,7 @@ TOKEN, APP_TOKEN, APP_SECRET = Secret("EAA-page-token"), Secret("200000000000001
 ALIVE = PageState(1_770_000_000_000, token_alive=True, subscribed_fields=("messages",))
 CREDENTIALS = Credentials(TOKEN, b"seal", ALIVE)
 WORDS = "Sokha said: my number is 012 345 678, EAA-page-token"
-"""What Graph may write into its `message`, and we never repeat."""
+"""Text that Graph may write into its `message`, and that the service never repeats."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Asked:
 
 
 Step = httpx2.Response | Exception | Callable[[Asked], Awaitable[httpx2.Response]]
-"""An answer; a connection that breaks; or what the test does instead."""
+"""An answer, a connection that breaks, or a function of the test."""
 
 
 async def body(*chunks: bytes) -> AsyncIterator[bytes]:

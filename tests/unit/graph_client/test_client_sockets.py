@@ -129,7 +129,7 @@ async def test_of_an_answer_that_does_not_end_little_more_than_the_cap_is_read()
     async with loopback.running() as client:
         assert isinstance(await send(client, timeout=30), TooMuchData)
         await wait_until(lambda: loopback.closed == 1)
-    # What lies in the sockets' buffers has been written, too.
+    # The bytes in the sockets' buffers were written too.
     assert ANSWER_BYTES < written < 2 * ANSWER_BYTES
 
 

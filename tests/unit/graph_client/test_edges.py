@@ -24,7 +24,7 @@ PAGE = PageId("104200000000001")
 
 
 NODES = ("attachments", "customer")
-"""What is one thing, and no list."""
+"""Edges that are one object and no list."""
 
 
 def query(edge: Edge, **more: object) -> GraphQuery:

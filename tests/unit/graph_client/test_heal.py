@@ -204,7 +204,7 @@ async def test_both_walks_go_on_page_by_page_with_rests_and_under_the_lease() ->
         ("GET t_1/messages", "C"),
         (CONVERSATIONS, "A"),
         ("GET t_2/messages", None),
-        (CONVERSATIONS, None),  # a conversation may have moved to the top, where the walk did not meet it
+        (CONVERSATIONS, None),  # a conversation may have moved to the top, where the walk did not find it
         ("GET t_3/messages", None),
     ]
     assert world.setup.clock.slept == [REST_SECONDS] * 3

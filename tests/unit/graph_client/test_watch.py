@@ -257,7 +257,7 @@ async def test_after_an_outage_every_page_is_due_and_heals_from_its_beginning() 
     world.told.clear()
     assert (await world.look())["heal"] == 1
     assert ("heal", NOW - 7_200_000 - MARGIN) in world.told
-    # Once: the look was made after the outage had ended.
+    # Once: the check came after the outage had ended.
     world.told.clear()
     world.due[PAGE] = NOW
     assert (await world.look())["heal"] == 0

@@ -35,7 +35,7 @@ async def pieces(content: bytes) -> AsyncIterator[bytes]:
 
 
 READ: list[int] = []
-"""Where each piece that was read began."""
+"""The position of each piece that was read."""
 
 
 async def told(answer: Answer, url: str = URL) -> dict[str, Finding]:

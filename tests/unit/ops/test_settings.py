@@ -20,7 +20,7 @@ GOOD = {
     "SEAL_KEYS": base64.b64encode(b"s" * 32).decode(),
 }
 SEAL_KEYS = [base64.b64encode(bytes([n]) * 32).decode() for n in (251, 255)]
-"""With the marks + and /, which the two alphabets of base64 write differently."""
+"""Keys with the characters + and /, which the two alphabets of base64 write differently."""
 PUBLIC_KEY = {"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
 
 

@@ -137,7 +137,7 @@ async def test_a_task_that_waits_for_its_restart_is_told_and_can_be_closed() -> 
         await asyncio.Event().wait()
 
     async def failing() -> None:
-        raise asyncio.CancelledError  # of something inside, not of the task
+        raise asyncio.CancelledError  # this cancels something inside the task and not the task
 
     tasks = Tasks(sleep=sleep)
     tasks.start("failing", failing)

@@ -209,7 +209,7 @@ async def test_a_store_that_takes_too_long_is_not_waited_for(setup: Setup) -> No
     one = setup.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId("m_1"), NOW)))
     await wait_until(lambda: len(settles) == 1)
     setup.now = 1.0
-    # Of a Page that is not known yet: that one waits in a task.
+    # A Page that is not known yet: its delivery waits in a task.
     other = setup.arrive(serialize(one_message(PageId("2"), CUSTOMER, "x", MessageId("m_2"), NOW)))
     await wait_until(lambda: len(setup.lines) == 2)
     assert [request.answers[0][0] for request in (one, other)] == [503, 503]

@@ -20,7 +20,7 @@ OLD, NEW = (
 SHOP, OTHER_SHOP = ShopId("sokha"), ShopId("dara")
 ID, RECORD = b"id-of-twelve", bytes(20) + b"body"
 NUMBERS = count()
-"""What is drawn: no two alike, in any process."""
+"""Drawn values: no two are equal, in any process."""
 
 
 def process(*keys: Secret) -> ShopSecrets:

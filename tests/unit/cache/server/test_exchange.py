@@ -30,7 +30,7 @@ class FakeConnection:
     async def read_response(self, timeout: float) -> Any:  # noqa: ASYNC109 - its name for it
         """Returns the next reply, or `+OK`."""
         assert timeout > 0
-        await asyncio.sleep(0)  # others have their turn, as they do on a wire
+        await asyncio.sleep(0)  # other tasks run, as they do on a real connection
         reply = self.replies.pop(0) if self.replies else b"OK"
         if isinstance(reply, Exception):
             raise reply
