@@ -18,7 +18,6 @@ from tests.facebook import GraphShop
 from tests.house.sources import ROOT
 from tests.support import wait_until
 
-SCREENSHOTS: Final = ROOT / "build" / "screenshots"
 PATIENCE: Final = 30_000
 """Milliseconds for each wait, because two cores may be busy with other programs."""
 
@@ -165,12 +164,6 @@ async def copied_by(page: Page, button: Locator) -> str:
     await wait_until(lambda: page.evaluate("navigator.clipboard.readText()"))
     text: str = await page.evaluate("navigator.clipboard.readText()")
     return text
-
-
-async def shot(page: Page, name: str) -> None:
-    """Save a picture of the window for people."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    await page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
 
 
 async def stumbles(page: Page) -> list[str]:

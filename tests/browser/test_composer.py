@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.console import PATIENCE, Console, Owner, copied_by, shot, stumbles
+from tests.browser.console import PATIENCE, Console, Owner, copied_by, stumbles
 from tests.callers import Facebook
 from tests.documents import ROOT
 from tests.facebook import new_page, serving_graph
@@ -60,7 +60,6 @@ async def test_the_composer_shows_messages_live_and_survives_kill_9(
         order = await copied_by(page, page.get_by_role("button", name="Copy the order"))
         assert order == "two blue shirts\n012 345 678\nTel. +85512345678"
         assert await stumbles(page) == []
-        await shot(page, "composer")
 
         killed.kill()
         await expect(page.get_by_role("status")).to_have_text("reconnecting")

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from domain.ids import Psid
-from tests.browser.console import LOOKS, PATIENCE, WORDS, Console, messages, rows, shot, stumbles
+from tests.browser.console import LOOKS, PATIENCE, WORDS, Console, messages, rows, stumbles
 from tests.graph import FakeGraph, now
 from tests.support import wait_until
 
@@ -40,13 +40,11 @@ async def test_conversations_that_lose_messages_tonight_are_listed(
     one = words["tonight.row"].get("one", words["tonight.row"]["other"])
     await expect(rows(page).first).to_contain_text(one.partition("{when}")[0].format(n=1).strip())
     assert await stumbles(page) == []
-    await shot(page, f"tonight-{language}-{size}")
     await rows(page).first.click()
     await expect(messages(page)).to_contain_text("text 2")
     left = page.locator(".message .left.soon")
     await expect(left).to_have_count(1)
     assert await stumbles(page) == []
-    await shot(page, f"soon-{language}-{size}")
 
 
 async def saved(page: Page, button: str, target: Path) -> str:
@@ -81,7 +79,6 @@ async def test_a_copy_is_a_table_or_a_page_to_print(console: Console, tmp_path: 
     await expect(printed.get_by_role("row").last).to_contain_text("<script>document.title = 'hacked'</script>")
     assert await printed.title() != "hacked"
     assert await stumbles(printed) == []
-    await shot(printed, "printed-en")
 
 
 async def test_a_copy_that_is_cut_off_is_no_copy(console: Console) -> None:

@@ -16,7 +16,6 @@ from tests.browser.console import (
     messages,
     open_conversation,
     rows,
-    shot,
     stumbles,
 )
 from tests.support import wait_until
@@ -89,19 +88,16 @@ async def test_everything_is_deleted_with_a_receipt(console: Console, tmp_path: 
     await page.get_by_role("button", name=words["view.shop"], exact=True).click()
     await expect(page.locator(".panel")).to_have_count(6)
     assert await stumbles(page) == []
-    await shot(page, f"shop-{language}-{size}")
     await page.get_by_role("button", name=words["purge.start"]).click()
     confirm = page.get_by_role("button", name=words["delete.shop.do"], exact=True).last
     await expect(confirm).to_be_disabled()
     await page.locator("#confirm").fill("no")
     await expect(confirm).to_be_disabled()
     await page.locator("#confirm").fill(words["purge.word"])
-    await shot(page, f"delete-everything-{language}-{size}")
     await confirm.click()
     dialog = page.get_by_role("dialog")
     await expect(dialog).to_contain_text(words["receipt.complete"])
     assert await stumbles(page) == []
-    await shot(page, f"receipt-{language}-{size}")
     async with page.expect_download() as download:
         await dialog.get_by_role("button", name=words["receipt.save"]).click()
     await (await download.value).save_as(tmp_path / "receipt")
@@ -129,7 +125,6 @@ async def test_storing_is_paused_and_resumed(console: Console, language: str, si
     await expect(dialog).to_have_count(0)
     assert console.owner.get("/")["paused"] is False
     await pause.click()
-    await shot(page, f"pause-{language}-{size}")
     await dialog.get_by_role("button", name=words["pause.open"], exact=True).click()
     await expect(page.get_by_text(words["storing.paused"])).to_be_visible()
     state = console.owner.get("/")
@@ -156,7 +151,6 @@ async def test_storing_is_paused_and_resumed(console: Console, language: str, si
     local = datetime.fromisoformat(state["until"]).astimezone(ZoneInfo("Asia/Phnom_Penh"))
     await expect(banner).to_contain_text(f"{local:%H:%M}")
     assert await stumbles(page) == []
-    await shot(page, f"paused-{language}-{size}")
 
 
 async def test_the_banner_goes_when_a_pause_ends_by_itself(console: Console) -> None:
@@ -226,7 +220,6 @@ async def test_who_did_what_is_shown(console: Console, language: str) -> None:
     assert "canary" not in told
     assert not any(name in told for name in ("purgeMessages", "listMessages", "connectPage", "openStream"))
     assert await stumbles(page) == []
-    await shot(page, f"audit-{language}")
 
 
 async def test_what_somebody_else_deletes_leaves_the_page_too(console: Console) -> None:

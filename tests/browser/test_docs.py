@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.console import PATIENCE, Console, Owner, shot, stumbles
+from tests.browser.console import PATIENCE, Console, Owner, stumbles
 
 expect.set_options(timeout=PATIENCE)
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -52,6 +52,5 @@ async def test_calls_are_tried_with_a_token(browser: Browser, owner: Owner) -> N
     await page.evaluate(EVERY_FIFTH, ["listMessages", "openStream", "changeShop"])
     assert await stumbles(page) == []
     await lists.scroll_into_view_if_needed()
-    await shot(page, "docs")
     await console.close()
     assert (console.complaints, console.strangers) == ([], [])

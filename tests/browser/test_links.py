@@ -13,7 +13,6 @@ from tests.browser.console import (
     messages,
     open_conversation,
     rows,
-    shot,
     stumbles,
 )
 from tests.browser.modules import Modules
@@ -120,7 +119,6 @@ async def test_live_videos_and_their_comments_are_read(
     await expect(page.locator(".comment")).to_contain_text("Sreymom")
     await expect(page.locator(".comment").get_by_role("link")).to_have_attribute("href", "tel:+85512345678")
     assert await stumbles(page) == []
-    await shot(page, f"live-{language}-{size}")
     world.add_comment(video, "and two more", by={"id": "7000000000000009", "name": "Sreymom"})
     await page.get_by_role("button", name=words["comments.again"]).click()
     await expect(page.locator(".comment")).to_have_count(2)

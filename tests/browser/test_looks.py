@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.console import LOOKS, PATIENCE, WORDS, Console, open_conversation, rows, shot, stumbles
+from tests.browser.console import LOOKS, PATIENCE, WORDS, Console, open_conversation, rows, stumbles
 from tests.callers import text_part
 
 expect.set_options(timeout=PATIENCE)
@@ -27,7 +27,6 @@ async def test_forced_colours_show_what_is_chosen(console: Console, language: st
     ):
         assert await chosen.evaluate(BACKGROUND) != await other.evaluate(BACKGROUND)
     assert await stumbles(page) == []
-    await shot(page, f"forced-{language}")
     for view in ("posts", "shop"):
         await page.get_by_role("button", name=WORDS[language][f"view.{view}"], exact=True).click()
         assert await stumbles(page) == []
@@ -45,7 +44,6 @@ async def test_at_400_percent_there_is_room_for_the_list(console: Console, langu
     assert await page.evaluate("document.documentElement.scrollWidth") <= 320
     await rows(page).nth(3).scroll_into_view_if_needed()
     await expect(rows(page).nth(3)).to_be_in_viewport()
-    await shot(page, f"enlarged-{language}")
     assert await stumbles(page) == []
 
 
@@ -99,7 +97,6 @@ async def test_in_the_dark_every_state_can_be_read(console: Console, language: s
     await button.press("Enter")
     await expect(button).to_have_attribute("aria-pressed", "true")
     assert await stumbles(page) == []
-    await shot(page, f"dark-{language}-{size}")
     await page.keyboard.press("?")
     await expect(page.get_by_role("dialog")).to_be_visible()
     assert await stumbles(page) == []

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.console import PATIENCE, WORDS, Console, open_conversation, rows, shot, stumbles
+from tests.browser.console import PATIENCE, WORDS, Console, open_conversation, rows, stumbles
 from tests.support import wait_until
 
 expect.set_options(timeout=PATIENCE)
@@ -41,7 +41,6 @@ async def test_staff_mark_a_conversation_for_each_other(console: Console, langua
     await page.get_by_role("button", name=words["labels"], exact=True).click()
     await page.get_by_role("checkbox", name="បានផ្ញើ").check()
     await expect(page.locator(".thread-marks")).to_contain_text("បានផ្ញើ")
-    await shot(page, f"labels-{language}-{size}")
     assert await stumbles(page) == []
     await page.keyboard.press("Escape")
     await page.keyboard.press("u")
@@ -50,7 +49,6 @@ async def test_staff_mark_a_conversation_for_each_other(console: Console, langua
     )
     await wait_until(lambda: mark() == {"done": True, "unread": True, "labels": ["បានផ្ញើ"]})
     assert await stumbles(page) == []
-    await shot(page, f"marks-{language}-{size}")
     await page.keyboard.press("d")
     await expect(done).to_have_attribute("aria-pressed", "false")
     await wait_until(lambda: mark() == {"done": False, "unread": True, "labels": ["បានផ្ញើ"]})
@@ -64,4 +62,3 @@ async def test_staff_mark_a_conversation_for_each_other(console: Console, langua
     await expect(rows(page)).to_contain_text("hello")
     owner.hears("m_3", "and one hat", SOKHA)
     await expect(rows(page)).to_have_count(2)
-    await shot(page, f"marks-list-{language}-{size}")

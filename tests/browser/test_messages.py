@@ -15,7 +15,6 @@ from tests.browser.console import (
     open_conversation,
     part,
     rows,
-    shot,
     stumbles,
 )
 from tests.callers import text_part
@@ -34,7 +33,6 @@ async def test_a_message_appears_without_a_reload(console: Console, language: st
     await expect(page.get_by_text(WORDS[language]["inbox.empty"], exact=True)).to_be_visible()
     await expect(page.locator("html")).to_have_attribute("lang", language)
     assert await stumbles(page) == []
-    await shot(page, f"empty-{language}-{size}")
     console.owner.hears("m_1", "សួស្តីបង! នៅមានទេ?")
     await expect(rows(page)).to_have_count(1)
     await open_conversation(page)
@@ -45,7 +43,6 @@ async def test_a_message_appears_without_a_reload(console: Console, language: st
     await expect(page.locator(".announcements")).to_contain_text("លេខខ្ញុំ")
     await expect(page.locator(".day")).to_contain_text(WORDS[language]["left.days"]["other"].format(n=5))
     assert await stumbles(page) == []
-    await shot(page, f"thread-{language}-{size}")
 
 
 async def test_a_new_message_in_another_conversation_is_counted_and_comes_to_the_top(console: Console) -> None:

@@ -11,7 +11,7 @@ from domain.secret import Secret
 from simulator.graph_faults import Stalls
 from simulator.graph_gate import Barrier
 from simulator.graph_world import SCOPES
-from tests.browser.console import LOCALES, PATIENCE, WORDS, Console, Owner, messages, rows, shot, stumbles
+from tests.browser.console import LOCALES, PATIENCE, WORDS, Console, Owner, messages, rows, stumbles
 from tests.facebook import new_page
 from tests.graph import FakeGraph, now
 from tests.service import Service
@@ -70,7 +70,6 @@ async def test_the_way_of_a_newcomer(browser: Browser, newcomer: Owner, graph: F
     progress = words["pages.healing.progress"].format(conversations=1, messages=AT_ONCE)
     await expect(line).to_contain_text(progress)
     assert await stumbles(page) == []
-    await shot(page, f"history-{language}")
     held.open()
     await expect(line.locator(".healing")).to_have_count(0)
     await expect(line.locator(".state")).to_have_text([words["pages.connected"]])
@@ -91,7 +90,6 @@ async def test_the_way_of_a_newcomer(browser: Browser, newcomer: Owner, graph: F
     await view(page, language, "shop")
     await expect(line.locator(".state.bad")).to_have_text(words["pages.reconnect"])
     assert await stumbles(page) == []
-    await shot(page, f"token-dead-{language}")
 
     token = Secret(f"EAA-newcomer-{language}-2")
     graph.world.add_token(token, "PAGE", page=shop_page.id, scopes=SCOPES)

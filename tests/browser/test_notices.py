@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.console import LOOKS, PATIENCE, WORDS, Console, messages, rows, shot, stumbles
+from tests.browser.console import LOOKS, PATIENCE, WORDS, Console, messages, rows, stumbles
 from tests.support import wait_until
 
 expect.set_options(timeout=PATIENCE)
@@ -55,7 +55,6 @@ async def test_sound_and_notification_are_off_until_the_reader_says_yes(
     await expect(rows(page).first).to_contain_text("canary")
     assert await page.evaluate("[window.tones, window.notices.length, window.asked ?? 0]") == [0, 0, 0]
     assert await stumbles(page) == []
-    await shot(page, f"ask-{language}-{size}")
     await page.get_by_role("button", name=words["alerts.yes"], exact=True).click()
     await expect(page.get_by_text(words["alerts.question"])).to_have_count(0)
     await page.reload()
@@ -107,7 +106,6 @@ async def test_single_keys_lead_through_the_conversations(console: Console) -> N
     await page.keyboard.press("?")
     await expect(page.get_by_role("dialog")).to_contain_text(WORDS["en"]["help.unread"])
     assert await stumbles(page) == []
-    await shot(page, "help-en-wide")
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("dialog")).to_have_count(0)
     search = page.get_by_role("searchbox")

@@ -16,7 +16,6 @@ from tests.browser.console import (
     messages,
     open_conversation,
     part,
-    shot,
     stumbles,
 )
 from tests.browser.modules import Modules
@@ -76,7 +75,6 @@ async def test_picked_messages_are_gathered_to_an_order(console: Console, langua
     await expect(order).to_contain_text("11.55640, 104.92820")
     await expect(order.locator(".order-photo")).to_have_count(1)
     assert await stumbles(page) == []
-    await shot(page, f"order-{language}-{size}")
     text = (await copied_by(page, order.get_by_role("button", name=words["order.text"]))).splitlines()
     assert text[1:5] == [
         "012 345 678",

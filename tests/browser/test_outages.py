@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from tests.browser.console import PATIENCE, WORDS, Console, Owner, messages, open_conversation, rows, shot, stumbles
+from tests.browser.console import PATIENCE, WORDS, Console, Owner, messages, open_conversation, rows, stumbles
 from tests.callers import Facebook
 from tests.facebook import new_page, serving_graph
 from tests.graph import FakeGraph
@@ -75,7 +75,6 @@ async def test_after_a_restart_of_the_service_the_page_goes_on_by_itself(own: Ow
     own.service.terminate()
     await expect(page.locator(".connection.reconnecting")).to_be_visible()
     assert await stumbles(page) == []
-    await shot(page, "reconnecting")
     own.start()
     shop.hears("m_2", "after")
     await expect(messages(page)).to_have_count(2)
@@ -94,7 +93,6 @@ async def test_while_redis_is_away_a_sentence_says_so(own: Own, browser: Browser
     page = await console.open("km", "narrow")
     await expect(page.locator(".list-pane").get_by_role("alert")).to_contain_text(WORDS["km"]["problem.status_503"])
     assert await stumbles(page) == []
-    await shot(page, "redis-down-km-narrow")
     own.start_redis()
     await wait_until(lambda: shop.facebook.text("m_1", page=shop.page.id).status_code == 200, within=30)
     await expect(rows(page)).to_have_count(1)

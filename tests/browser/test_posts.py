@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from simulator.graph_faults import OUTAGE
 from simulator.graph_made_up import made_up
-from tests.browser.console import LOOKS, PATIENCE, WORDS, Console, shot, stumbles
+from tests.browser.console import LOOKS, PATIENCE, WORDS, Console, stumbles
 from tests.graph import FakeGraph
 
 expect.set_options(timeout=PATIENCE)
@@ -40,7 +40,6 @@ async def test_posts_comments_and_replies_are_read(
     await expect(newest.locator(".comment")).to_have_count(2)
     await expect(newest.locator(".comment .comment").locator(".chip")).to_have_text(words["comments.shop"])
     assert await stumbles(page) == []
-    await shot(page, f"posts-{language}-{size}")
 
 
 async def test_what_was_fetched_stays_in_the_tab_until_it_is_forgotten(console: Console, graph: FakeGraph) -> None:
@@ -71,7 +70,6 @@ async def test_when_facebook_fails_a_sentence_says_so(console: Console, graph: F
     await page.get_by_role("button", name=words["posts.fetch"]).click()
     await expect(page.get_by_role("alert")).to_contain_text(words["problem.graph_unavailable"])
     assert await stumbles(page) == []
-    await shot(page, f"facebook-down-{language}")
     graph.faults.clear()
     await page.get_by_role("button", name=words["again"]).click()
     await expect(page.locator(".post")).to_have_count(1)

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from tests.browser.console import LOOKS, PATIENCE, WORDS, Console, messages, rows, shot, stumbles
+from tests.browser.console import LOOKS, PATIENCE, WORDS, Console, messages, rows, stumbles
 from tests.callers import text_part
 
 expect.set_options(timeout=PATIENCE)
@@ -44,18 +44,15 @@ async def test_words_are_found_in_all_five_days(console: Console, language: str,
     await expect(page.locator(".connection.live")).to_be_attached()
     await page.get_by_role("searchbox").fill("០១២-៣៤៥-៦៧៨")
     await expect(page.get_by_text(words["found.none"])).to_be_visible()
-    await shot(page, f"search-none-{language}-{size}")
     await typed(page, language, "០១២-៣៤៥-៦៧៨")
     await expect(rows(page)).to_have_count(1)
     await expect(rows(page)).to_contain_text("សំពត់ខៀវ")
     looked = words["search.looked"]["other"].format(n=121)
     await expect(page.get_by_role("status").filter(has_text=looked)).to_contain_text(words["search.complete"])
     assert await stumbles(page) == []
-    await shot(page, f"search-{language}-{size}")
     await rows(page).click()
     await expect(messages(page).filter(has_text="សំពត់ខៀវ")).to_be_in_viewport()
     await expect(page.locator(".to-newest")).to_be_visible()
-    await shot(page, f"search-opened-{language}-{size}")
     console.owner.purge("/messages/m_wanted")
     await expect(messages(page).filter(has_text="សំពត់ខៀវ")).to_have_count(0)
     assert "សំពត់ខៀវ" not in await page.content()

@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from domain.shop import EVERY_SHOP, SCOPES
-from tests.browser.console import PATIENCE, WORDS, Console, messages, open_conversation, rows, shot, stumbles
+from tests.browser.console import PATIENCE, WORDS, Console, messages, open_conversation, rows, stumbles
 from tests.callers import mint
 from tests.service import Service
 
@@ -25,7 +25,6 @@ async def test_without_a_token_the_page_explains_and_takes_one(console: Console,
     await page.goto(console.address)
     await expect(page.get_by_role("heading", level=1)).to_have_text(words["signin.title"])
     assert await stumbles(page) == []
-    await shot(page, f"signin-{language}")
     field = page.get_by_label(words["signin.token"], exact=True)
     await expect(field).to_be_focused()
     await field.fill("nonsense")
@@ -139,7 +138,6 @@ async def test_when_the_token_ends_a_new_one_leads_back_to_the_same_place(consol
     await expect(page.get_by_role("heading", level=1)).to_have_text(words["signin.title_again"])
     await expect(messages(page)).to_have_count(0)
     assert await stumbles(page) == []
-    await shot(page, f"expired-{language}")
     await page.unroute_all()
     await page.get_by_label(words["signin.token"], exact=True).fill(console.owner.token())
     await page.keyboard.press("Enter")
@@ -215,7 +213,6 @@ async def test_language_and_colours_are_remembered(console: Console) -> None:
     await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     dark = await page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert await stumbles(page) == []
-    await shot(page, "dark-km-wide")
     await page.reload()
     await expect(page.locator("html")).to_have_attribute("lang", "km")
     await expect(page.locator("html")).to_have_attribute("data-theme", "dark")

@@ -16,7 +16,6 @@ from tests.browser.console import (
     messages,
     open_conversation,
     part,
-    shot,
     stumbles,
 )
 from tests.callers import text_part
@@ -122,12 +121,10 @@ async def test_a_picture_is_shown_whole_and_opens_on_the_full_screen(
     fits = "(all) => all.map((one) => getComputedStyle(one).objectFit)"
     assert set(await page.locator(".photo").evaluate_all(fits)) == {"contain"}
     assert await stumbles(page) == []
-    await shot(page, f"album-{language}-{size}")
     await page.get_by_role("button", name=words["picture.open"]).first.click()
     dialog, picture = page.get_by_role("dialog"), page.locator(".viewer-picture")
     await expect(picture).to_have_attribute("src", f"{CDN}/1.jpg")
     assert await stumbles(page) == []
-    await shot(page, f"picture-{language}-{size}")
     before = await picture.evaluate("(one) => one.clientWidth")
     await page.keyboard.press("+")
     assert await picture.evaluate(WIDTH_SOON, before * 1.9)
@@ -180,7 +177,6 @@ async def test_numerals_are_latin_until_the_reader_chooses_khmer_ones(console: C
     await page.get_by_role("button", name=words["view.shop"], exact=True).click()
     await page.get_by_label(words["settings.numerals"]).select_option("khmer")
     assert await stumbles(page) == []
-    await shot(page, "settings-km")
     await page.reload()
     await page.get_by_role("button", name=words["view.inbox"], exact=True).click()
     await open_conversation(page)

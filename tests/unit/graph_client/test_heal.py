@@ -1,7 +1,7 @@
 """Fetches missed messages: how far back, in which order, and what is kept when the fetch is interrupted."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -349,6 +349,34 @@ async def test_a_refused_conversation_does_not_cost_the_others_and_is_tried_agai
     assert world.record.unhealed == ()
     assert world.put_ == [["m_1"], ["m_2"]]
     assert world.setup.count("heal_conversations_total", outcome="healed") == 1
+
+
+@pytest.mark.parametrize(
+    ("refusal", "reason"),
+    [
+        (lambda: refused(100), "parameter_refused"),
+        (lambda: refused(100, 2018001), "object_not_found"),
+        (lambda: refused(1), "graph_unavailable"),
+        (lambda: refused(230), "permission_missing"),
+        (too_much, "too_much_data"),
+    ],
+    ids=["100", "100/2018001", "1", "230", "too much"],
+)
+async def test_any_refusal_of_one_conversation_leaves_the_others(
+    refusal: Callable[[], httpx2.Response], reason: str
+) -> None:
+    """The reason is in the entry of the refused conversation."""
+
+    async def refuse(_: Asked) -> httpx2.Response:
+        return refusal()
+
+    world = World()
+    world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
+    world.setup.facebook.will("GET t_1/messages", *[refuse] * 10)
+    world.will("t_2", page_of(message("m_1", 80)))
+    assert await world.heal() == 1
+    assert world.record is not None
+    assert [(one.conversation, one.reason) for one in world.record.unhealed] == [("t_1", reason)]
 
 
 async def test_a_turn_ends_and_the_next_goes_on_where_it_was() -> None:
