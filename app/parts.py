@@ -17,7 +17,6 @@ from cache.graph.budgets import Budgets
 from cache.graph.grants import Grants
 from cache.graph.heals import Heals
 from cache.graph.watchlist import Watchlist
-from cache.keyring import Keyring
 from cache.live.timeline import Timeline
 from cache.messages.batch import Batches
 from cache.messages.blocks import Blocks
@@ -83,7 +82,6 @@ class Store:
 
     connection: Connection
     sealer: Sealer
-    keyring: Keyring
     cursors: Cursors
     secrets: ShopSecrets
     unsent: UnsentIds
@@ -113,10 +111,9 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, 
     if settings.purge_journal is not None:
         journal = PurgeJournal(settings.purge_journal, sealer, process=secrets.token_hex(8), now=time.time)
     shop_secrets = ShopSecrets(sealer, new_bytes=secrets.token_bytes)
-    keyring = Keyring(settings.seal_keys)
-    cursors = Cursors(keyring)
+    cursors = Cursors(settings.seal_keys)
     reader = Reader(connection, shops, shop_secrets, cursors, ttl=ttl, turns=turns or ShopTurns())
-    signer = ReceiptSigner(keyring)
+    signer = ReceiptSigner(settings.seal_keys)
     receipts = Receipts(connection, signer, now=time.time)
     purger = Purger(
         connection,
@@ -133,7 +130,6 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, 
     return Store(
         connection=connection,
         sealer=sealer,
-        keyring=keyring,
         cursors=cursors,
         secrets=shop_secrets,
         unsent=UnsentIds(sealer),
@@ -146,7 +142,7 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, 
         blocked=Blocks(connection, shops),
         staff_marks=StaffMarks(connection, shop_secrets),
         labels=Labels(connection, sealer),
-        audit_log=AuditLog(connection, keyring, now=time.time),
+        audit_log=AuditLog(connection, cursors, now=time.time),
         receipts=receipts,
         signer=signer,
         journal=journal,

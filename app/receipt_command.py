@@ -10,7 +10,6 @@ import orjson
 
 from api.receipt_keys import PATH
 from app.needed import needed
-from cache.keyring import Keyring
 from cache.purging.receipt_signature import ReceiptRefused, ReceiptSigner, verify
 from domain.errors import PageInboxError
 from ops.settings import read_settings
@@ -67,7 +66,7 @@ def _object(text: bytes, what: str) -> dict[str, Any]:
 
 def _own() -> dict[str, Any]:
     settings = read_settings(os.environ, command="tool")
-    return ReceiptSigner(Keyring(needed(settings.seal_keys, "SEAL_KEYS"))).jwks()
+    return ReceiptSigner(needed(settings.seal_keys, "SEAL_KEYS")).jwks()
 
 
 def _fetched(url: str) -> dict[str, Any]:

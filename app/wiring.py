@@ -228,7 +228,7 @@ def wire(settings: Settings, hooks: Hooks = NO_HOOKS) -> Services:
         announcements=announcements,
         fan_out=fan_out,
         live=live,
-        tickets=Tickets(store.connection, store.keyring, new_bytes=secrets.token_bytes),
+        tickets=Tickets(store.connection, settings.seal_keys, new_bytes=secrets.token_bytes),
         audit=audit,
         withdrawal=withdrawal,
         exporter=make_exporter(store, turns=turns),

@@ -79,9 +79,9 @@ class DecodedRecord:
         try:
             value = orjson.loads(self.body)
         except orjson.JSONDecodeError:
-            raise Corrupt("corrupt_record") from None
+            raise Corrupt from None
         if not isinstance(value, dict):
-            raise Corrupt("corrupt_record")
+            raise Corrupt
         return value
 
 
@@ -161,7 +161,7 @@ def decode(record: bytes) -> DecodedRecord:
     """
     body = _body(record)
     if record[0] not in _VERSIONS:
-        raise Corrupt("corrupt_record")
+        raise Corrupt
     return DecodedRecord(record[0], record[:HEADER_BYTES], body)
 
 
@@ -212,7 +212,7 @@ def kept(record: bytes, score: int) -> KeptMessage:
     """
     content = _body(record)
     if record[0] != MESSAGE or len(content) < len(b"{}"):
-        raise Corrupt("corrupt_record")
+        raise Corrupt
     received = score // 1000
     expires = received + MAX_TTL_SECONDS * 1000
     if content[-2] != _QUOTE:  # most messages end with the text of `sent_at`
@@ -245,4 +245,4 @@ def _body(record: bytes) -> bytes:
         return _decompress(record[HEADER_BYTES:])
     except (zstandard.ZstdError, MemoryError, OverflowError):
         # The last two errors: a damaged frame claims a size for which there is no memory.
-        raise Corrupt("corrupt_record") from None
+        raise Corrupt from None

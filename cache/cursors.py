@@ -4,13 +4,14 @@ A cursor is valid for one shop and one list, with any filter and limit: it conta
 the same with another filter.
 """
 
+from collections.abc import Sequence
 from struct import Struct
 from typing import Final
 
 from cache.errors import CursorRefused
-from cache.keyring import Keyring
 from cache.signed_text import SignedText
 from domain.ids import ShopId
+from domain.secret import Secret
 
 _SCORES: Final = {"m": Struct(">Q"), "c": Struct(">QQ"), "s": Struct(">Q"), "a": Struct(">QQ")}
 
@@ -20,8 +21,8 @@ class Cursors:
     began, one score), the stream (`s`: one score), the audit log (`a`: the two numbers of an entry's id).
     """
 
-    def __init__(self, keyring: Keyring) -> None:
-        self._text = SignedText(keyring, "cursor")
+    def __init__(self, seal_keys: Sequence[Secret]) -> None:
+        self._text = SignedText(seal_keys, "cursor")
 
     def write(self, shop: ShopId, kind: str, *scores: int) -> str:
         """Returns a place as a text.
@@ -39,8 +40,6 @@ class Cursors:
         """
         content = self._text.read(shop, cursor)
         if content is None or content[:1] != kind.encode():
-            raise CursorRefused(
-                "invalid_cursor", "This cursor is not one that this call has answered; begin again without it."
-            )
+            raise CursorRefused("This cursor is not one that this call has answered; begin again without it.")
         scores: tuple[int, ...] = _SCORES[kind].unpack(content[1:])
         return scores

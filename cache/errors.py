@@ -1,4 +1,4 @@
-"""The errors of the store: eight classes, each with a fixed list of reasons."""
+"""The errors of the store: eight classes, each with one reason or a fixed list of reasons."""
 
 from typing import ClassVar, Final, Literal
 
@@ -39,12 +39,7 @@ UNREACHED: Final = frozenset({"redis_unreachable", "redis_host_unknown", "redis_
 """Reasons that mean: no server carried out the call, or the same call may be sent to another server."""
 NOT_ALLOWED: Final = frozenset({"redis_refused", "redis_no_permission", "redis_command_unknown"})
 """Reasons that mean: the server does not carry out this command for this user."""
-CorruptReason = Literal["corrupt_record"]
-CursorReason = Literal["invalid_cursor"]
-PageTakenReason = Literal["page_of_another_shop"]
 NotFoundReason = Literal["message_not_found", "purge_not_found", "page_not_found", "conversation_not_found"]
-SealKeysMissingReason = Literal["setting_missing"]
-SealBrokenReason = Literal["reconnect_page"]
 EmbeddedReason = Literal[
     "server_not_found",
     "directory_unusable",
@@ -75,8 +70,8 @@ class Corrupt(PageInboxError):
 
     kind: ClassVar[Kind] = "internal"
 
-    def __init__(self, reason: CorruptReason = "corrupt_record", sentence: str = "") -> None:
-        super().__init__(reason, sentence)
+    def __init__(self) -> None:
+        super().__init__("corrupt_record")
 
 
 class CursorRefused(PageInboxError):
@@ -84,8 +79,8 @@ class CursorRefused(PageInboxError):
 
     kind: ClassVar[Kind] = "invalid"
 
-    def __init__(self, reason: CursorReason = "invalid_cursor", sentence: str = "") -> None:
-        super().__init__(reason, sentence)
+    def __init__(self, sentence: str) -> None:
+        super().__init__("invalid_cursor", sentence)
 
 
 class PageTaken(PageInboxError):
@@ -93,8 +88,8 @@ class PageTaken(PageInboxError):
 
     kind: ClassVar[Kind] = "conflict"
 
-    def __init__(self, reason: PageTakenReason = "page_of_another_shop", sentence: str = "") -> None:
-        super().__init__(reason, sentence)
+    def __init__(self) -> None:
+        super().__init__("page_of_another_shop", "This Page is connected to another shop.")
 
 
 class NotFound(PageInboxError):
@@ -102,7 +97,7 @@ class NotFound(PageInboxError):
 
     kind: ClassVar[Kind] = "not_found"
 
-    def __init__(self, reason: NotFoundReason, sentence: str = "") -> None:
+    def __init__(self, reason: NotFoundReason, sentence: str) -> None:
         super().__init__(reason, sentence)
 
 
@@ -111,9 +106,9 @@ class SealKeysMissing(PageInboxError):
 
     kind: ClassVar[Kind] = "not_configured"
 
-    def __init__(self, reason: SealKeysMissingReason = "setting_missing", sentence: str = "") -> None:
+    def __init__(self, sentence: str = "") -> None:
         super().__init__(
-            reason,
+            "setting_missing",
             sentence
             or "Tokens are kept sealed only: ask the operator to set SEAL_KEYS; `openssl rand -base64 32` makes a key.",
         )
@@ -124,11 +119,10 @@ class SealBroken(PageInboxError):
 
     kind: ClassVar[Kind] = "conflict"
 
-    def __init__(self, reason: SealBrokenReason = "reconnect_page", sentence: str = "") -> None:
+    def __init__(self) -> None:
         super().__init__(
-            reason,
-            sentence
-            or "The Page must be connected again with a token: the key that sealed the one it had is not in SEAL_KEYS.",
+            "reconnect_page",
+            "The Page must be connected again with a token: the key that sealed the one it had is not in SEAL_KEYS.",
         )
 
 
@@ -137,5 +131,5 @@ class EmbeddedRefused(PageInboxError):
 
     kind: ClassVar[Kind] = "unavailable"
 
-    def __init__(self, reason: EmbeddedReason, sentence: str = "") -> None:
+    def __init__(self, reason: EmbeddedReason, sentence: str) -> None:
         super().__init__(reason, sentence)

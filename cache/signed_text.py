@@ -7,13 +7,15 @@ stays valid after a change of keys. Others cannot make such a text, and a text i
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
+from collections.abc import Sequence
 from hashlib import blake2b
 from hmac import compare_digest
 from typing import Final
 
 from cache.errors import SealKeysMissing
-from cache.keyring import Keyring
+from cache.keyring import signing_keys
 from domain.ids import ShopId
+from domain.secret import Secret
 
 MAC_BYTES: Final = 16
 LONGEST: Final = 128
@@ -23,8 +25,8 @@ LONGEST: Final = 128
 class SignedText:
     """Writes and reads the texts of one purpose. Its keys do not depend on the shop, so false texts fill no cache."""
 
-    def __init__(self, keyring: Keyring, purpose: str) -> None:
-        self._keys = [key for id_ in keyring.ids if (key := keyring.key(id_, purpose)) is not None]
+    def __init__(self, seal_keys: Sequence[Secret], purpose: str) -> None:
+        self._keys = signing_keys(seal_keys, purpose)
 
     def write(self, shop: ShopId, content: bytes) -> str:
         """Returns the text.
@@ -33,7 +35,7 @@ class SignedText:
             SealKeysMissing: there is no key to sign with.
         """
         if not self._keys:
-            raise SealKeysMissing(sentence="What is handed out is signed with a key made from SEAL_KEYS: set it.")
+            raise SealKeysMissing("What is handed out is signed with a key made from SEAL_KEYS: set it.")
         return urlsafe_b64encode(content + _mac(self._keys[0], shop, content)).rstrip(b"=").decode()
 
     def read(self, shop: ShopId, text: str) -> bytes | None:

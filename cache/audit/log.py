@@ -12,7 +12,6 @@ from typing import Final
 import structlog
 
 from cache.cursors import Cursors
-from cache.keyring import Keyring
 from cache.keys import AUDIT_SECONDS, shop_keys
 from cache.scripts import AUDIT, AUDIT_CLOSE
 from cache.server.connection import Arg, Connection
@@ -42,9 +41,9 @@ def log_line(shop: ShopId, access: Access, times: int) -> None:
 class AuditLog:
     """The logs of all shops. `now` returns Unix seconds. Every method raises `Unavailable` if Redis is unavailable."""
 
-    def __init__(self, connection: Connection, keyring: Keyring, *, now: Callable[[], float]) -> None:
+    def __init__(self, connection: Connection, cursors: Cursors, *, now: Callable[[], float]) -> None:
         self._connection = connection
-        self._cursors = Cursors(keyring)
+        self._cursors = cursors
         self._now = now
 
     async def append(self, shop: ShopId, access: Access, *, times: int = 1, since: int | None = None) -> None:

@@ -8,7 +8,7 @@ slow or unreachable, or there are too many events, the event is dropped and coun
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import orjson
 import structlog
@@ -16,6 +16,7 @@ import structlog
 from cache.errors import SealBroken, SealKeysMissing, Unavailable
 from cache.keys import shop_keys
 from cache.live.announcements import LIVE
+from cache.registry.registry import Registry
 from cache.scripts import ANNOUNCE, LISTENERS
 from cache.sealing import Sealer
 from cache.server.connection import Arg, Connection
@@ -35,20 +36,12 @@ PURPOSE: Final = "live-notice"
 log = structlog.get_logger()
 
 
-class Registry(Protocol):
-    """Finds the shop of a Page."""
-
-    async def owner(self, page: PageId, /) -> ShopId | None:
-        """Returns the shop of a Page; None if no shop has connected the Page."""
-        ...
-
-
 class Live:
     """Sends live events, in the background."""
 
-    def __init__(self, connection: Connection, owners: Registry, sealer: Sealer, metrics: Metrics) -> None:
+    def __init__(self, connection: Connection, shops: Registry, sealer: Sealer, metrics: Metrics) -> None:
         self._connection = connection
-        self._owners = owners
+        self._registry = shops
         self._sealer = sealer
         self._metrics = metrics
         self._waiting: deque[Notice] = deque()
@@ -113,7 +106,7 @@ class Live:
         """Returns the shop of a Page. A found Page is remembered while it is in the shop's record."""
         shop = self._shops.get(page)
         if shop is None:
-            shop = await self._owners.owner(page)
+            shop = await self._registry.owner(page)
             if shop is not None:
                 if len(self._shops) >= OWNERS_REMEMBERED:
                     self._shops.pop(next(iter(self._shops)))

@@ -4,19 +4,19 @@ Addresses are stored in histories and logs, so they must not contain a token. A 
 and after 30 s. A text that is no ticket of this shop is refused without a call to Redis.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Final
 
 import orjson
 
-from cache.keyring import Keyring
 from cache.keys import TICKET_SECONDS, shop_keys
 from cache.scripts import GIVE_TICKET, TAKE_TICKET
 from cache.server.connection import Connection
 from cache.signed_text import SignedText
 from domain import limits
 from domain.ids import ShopId
+from domain.secret import Secret
 from domain.shop import Principal
 
 NONCE_BYTES: Final = 16
@@ -27,9 +27,11 @@ class Tickets:
     `Unavailable` when Redis is unavailable.
     """
 
-    def __init__(self, connection: Connection, keyring: Keyring, *, new_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, connection: Connection, seal_keys: Sequence[Secret], *, new_bytes: Callable[[int], bytes]
+    ) -> None:
         self._connection = connection
-        self._text = SignedText(keyring, "ticket")
+        self._text = SignedText(seal_keys, "ticket")
         self._new_bytes = new_bytes
 
     async def give(self, shop: ShopId, principal: Principal, /) -> str:

@@ -225,7 +225,7 @@ class Batches:
             keys, vault = shop_keys(part.route.shop), self._secrets.vault(*part.route)
             pages, values = dict[PageId, bytes](), list[Arg]()
             for row in part.rows:
-                pages[row.page] = row.page_tag
+                pages[row.page] = keys.page_tag(row.page)
                 values += (row.id, row.sent_at, vault.seal(row.id, row.record, next(drawn)), row.merged)
             names += keys.of_put
             args += (keys.hash_tag, vault.id, len(pages), len(part.rows))

@@ -9,7 +9,7 @@ to try another replica. A limit of the length is not enough, because even a shor
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from cache.codec import CONVERSATION_AT, PAGE_AT, encode_message
+from cache.codec import encode_message
 from cache.errors import Unavailable
 from cache.keys import ShopKeys
 from cache.registry.routes import PageRoute
@@ -47,13 +47,10 @@ class Row:
     that was merged into the record, in its stored form.
     """
 
-    __slots__ = ("id", "merged", "page", "page_tag", "record", "sent_at")
+    __slots__ = ("id", "merged", "page", "record", "sent_at")
 
-    def __init__(
-        self, page: PageId, page_tag: bytes, id_: bytes, sent_at: int | str, record: bytes, merged: bytes = b""
-    ) -> None:
+    def __init__(self, page: PageId, id_: bytes, sent_at: int | str, record: bytes, merged: bytes = b"") -> None:
         self.page = page
-        self.page_tag = page_tag
         self.id = id_
         self.sent_at = sent_at
         self.record = record
@@ -68,7 +65,7 @@ def row_of(keys: ShopKeys, message: Message, nonce: bytes, ttl: int, *, from_sen
     record = encode_message(message, keys, nonce, ttl, from_sent=from_sent)
     sent_at = "" if message.sent_at is None else -message.sent_at if from_sent else message.sent_at
     id_ = keys.message_id(message.page, message.id)
-    return Row(message.page, record[PAGE_AT:CONVERSATION_AT], id_, sent_at, record)
+    return Row(message.page, id_, sent_at, record)
 
 
 class QueuedPut:

@@ -309,9 +309,7 @@ class Reader:
             stretch.places += zip(*[iter(reply[4:])] * 6, strict=True)
             if not moved:
                 return stretch
-        raise CursorRefused(
-            "invalid_cursor", "Too many conversations have moved since this cursor was made; begin again without it."
-        )
+        raise CursorRefused("Too many conversations have moved since this cursor was made; begin again without it.")
 
     async def _open_all(
         self,

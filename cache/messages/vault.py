@@ -82,13 +82,13 @@ class Vault:
             Corrupt: the value is a tombstone, was sealed with another secret or for another place, or is damaged.
         """
         if len(value) < _BODY_AT + TAG_BYTES:
-            raise Corrupt("corrupt_record")
+            raise Corrupt
         header = value[:HEADER_BYTES]
         nonce = header[NONCE_AT:PAGE_AT] + value[HEADER_BYTES:_BODY_AT]
         try:
             return header + self._cipher.decrypt(nonce, value[_BODY_AT:], header + id_)
         except InvalidTag:
-            raise Corrupt("corrupt_record") from None
+            raise Corrupt from None
 
 
 class ShopSecrets:
@@ -136,7 +136,7 @@ class ShopSecrets:
             Corrupt: there is no secret, or it was erased. Nothing opens the shop's values.
         """
         if secret is None or not secret.startswith(VERSION):
-            raise Corrupt("corrupt_record")
+            raise Corrupt
         id_, known = secret[SECRET_ID_AT:CIPHERTEXT_AT], self._opened.get(shop)
         if known is None or known.id != id_:
             try:

@@ -57,4 +57,4 @@ def _merged(part: Part, row: Row, waiting: bytes, secrets: ShopSecrets) -> Row:
         record = merged(record, secrets.vault(*part.route).open(row.id, waiting))
     except Corrupt as error:
         log.warning("record_unreadable", reason=error.reason)
-    return Row(row.page, row.page_tag, row.id, row.sent_at, record, waiting)
+    return Row(row.page, row.id, row.sent_at, record, waiting)

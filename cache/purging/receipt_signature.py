@@ -7,8 +7,7 @@ the JWK set of the service. Only a complete receipt is signed, because the conte
 
 import hmac
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, ClassVar, Final, Literal
 
@@ -18,9 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.api_jws import PyJWS
 
-from cache.keyring import Keyring
+from cache.errors import SealKeysMissing
+from cache.keyring import signing_keys
 from domain.errors import Kind, PageInboxError
 from domain.ids import ShopId
+from domain.secret import Secret
 from domain.shop import Receipt
 
 PURPOSE: Final = "receipt"
@@ -45,9 +46,8 @@ class ReceiptRefused(PageInboxError):
 class ReceiptSigner:
     """Signs with the first of the keys, and returns the public keys."""
 
-    def __init__(self, keyring: Keyring) -> None:
-        self._keyring = keyring
-        self._pair = lru_cache(maxsize=16)(_pair)
+    def __init__(self, seal_keys: Sequence[Secret]) -> None:
+        self._pairs = [_pair(seed) for seed in signing_keys(seal_keys, PURPOSE)]
 
     def sign(self, shop: ShopId, receipt: Receipt) -> str:
         """Returns the signature of a complete receipt.
@@ -55,15 +55,15 @@ class ReceiptSigner:
         Raises:
             SealKeysMissing: there is no key to sign with.
         """
-        _, seed = self._keyring.signing(PURPOSE)
-        private, public = self._pair(seed)
+        if not self._pairs:
+            raise SealKeysMissing("Receipts are signed with a key made from SEAL_KEYS: set it.")
+        private, public = self._pairs[0]
         payload = orjson.dumps({"shop": shop, **receipt.content()})
         return _jws.encode(payload, private, algorithm=ALGORITHM, headers={"kid": public["kid"], "typ": TYPE})
 
     def jwks(self) -> dict[str, Any]:
         """Returns the public keys as a JWK set (RFC 7517). The first key is the key that signs now."""
-        seeds = [self._keyring.key(id_, PURPOSE) for id_ in self._keyring.ids]
-        return {"keys": [self._pair(seed)[1] for seed in seeds if seed is not None]}
+        return {"keys": [public for _, public in self._pairs]}
 
 
 def verify(receipt: Mapping[str, Any], jwks: Mapping[str, Any]) -> dict[str, Any]:

@@ -138,4 +138,4 @@ def read_state(text: bytes | None) -> PageState:
             missing_fields=dict(body.get("x", {})),
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
-        raise Corrupt("corrupt_record") from None
+        raise Corrupt from None

@@ -168,7 +168,7 @@ class Registry:
         claim = self._new_claim()
         claimed = await self._connection.run(CLAIM([page_key(page)], [shop, claim]), tries=2)
         if not claimed:
-            raise PageTaken("page_of_another_shop", "This Page is connected to another shop.")
+            raise PageTaken
         call = CONNECT([shop_keys(shop).registry], [limits.PAGES, *page_fields.names(page)])
         fields = await self._connection.run(call, tries=2)
         if fields is None:

@@ -14,7 +14,7 @@ from cache.server.cluster import Nodes
 from cache.server.exchange import IN_SERVICE, One, Request, TimeLimits
 from cache.server.exchange import Arg as Arg
 from cache.server.exchange import Reply as Reply
-from cache.server.failures import our_errors, reason_of
+from cache.server.failures import FAILURES, reason_of
 
 
 class ReplyGuard(Protocol):
@@ -131,8 +131,10 @@ class Connection:
             Unavailable: the command could not be carried out, or its answer was lost.
         """
         self.require_current()
-        with our_errors():
+        try:
             reply = await self.client.execute_command(*args)
+        except FAILURES as error:
+            raise Unavailable(reason_of(error)) from None
         await self._compare()
         return reply
 
@@ -155,10 +157,9 @@ class Connection:
             Unavailable: at least one of them could not be carried out, or its answer was lost.
         """
         replies = await self._replies([(command[1], command) for command in commands], writes=writes)
-        with our_errors():
-            for reply in replies:
-                if isinstance(reply, Exception):
-                    raise reply
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise Unavailable(reason_of(reply))
         return replies
 
     async def run(self, call: ScriptCall, *, tries: int = 1) -> Reply:
@@ -211,8 +212,10 @@ class Connection:
     async def _replies(self, requests: Sequence[Request], *, writes: bool) -> list[Reply | Exception]:
         """Returns for each request its reply or its error. Without a cluster, a lost connection raises."""
         self.require_current()
-        with our_errors():
+        try:
             replies = await self._way.round_trip(requests, writes=writes)
+        except FAILURES as error:
+            raise Unavailable(reason_of(error)) from None
         await self._compare()
         return replies
 

@@ -15,6 +15,9 @@ from redis import exceptions as redis_errors
 
 from cache.errors import Unavailable, UnavailableReason
 
+FAILURES: Final = (redis_errors.RedisError, redis_errors.RedisClusterException, OSError)
+"""The errors that a call of the client raises."""
+
 _CLASSES: Final[tuple[tuple[tuple[type[BaseException], ...], UnavailableReason], ...]] = (
     ((ssl.SSLCertVerificationError,), "redis_certificate_untrusted"),
     ((ssl.SSLError,), "redis_tls_refused"),
@@ -74,9 +77,7 @@ def our_errors() -> Iterator[None]:
     """Turn errors of the client into `Unavailable`. The reason shows what the operator should check."""
     try:
         yield
-    except Unavailable:
-        raise
-    except (redis_errors.RedisError, redis_errors.RedisClusterException, OSError, TimeoutError) as error:
+    except FAILURES as error:
         raise Unavailable(reason_of(error)) from None
 
 

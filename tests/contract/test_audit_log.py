@@ -11,8 +11,8 @@ import pytest
 
 from api.answers import audit_entry_answer
 from cache.audit.log import AuditLog
+from cache.cursors import Cursors
 from cache.errors import CursorRefused
-from cache.keyring import Keyring
 from cache.keys import AUDIT_SECONDS, shop_keys
 from cache.messages.sweeper import Sweeper
 from cache.server.address import connect
@@ -31,7 +31,7 @@ MOST_BYTES: Final = 105
 
 def log_of(box: Box, now: Callable[[], float] = time.time) -> AuditLog:
     """Returns the log of one replica."""
-    return AuditLog(box.connection, Keyring([SEAL_KEY]), now=now)
+    return AuditLog(box.connection, Cursors([SEAL_KEY]), now=now)
 
 
 def json_entry(entry: Entry) -> dict[str, Any]:
@@ -151,7 +151,7 @@ async def test_kinds_of_reads_beyond_a_bound_are_written_at_once(box: Box) -> No
 async def test_an_entry_is_small(valkey: Server) -> None:
     """A shop that is polled all day makes 2,160 entries in 90 days. A quarter of them shows the mean size."""
     connection = connect(valkey.url)
-    log = AuditLog(connection, Keyring([SEAL_KEY]), now=time.time)
+    log = AuditLog(connection, Cursors([SEAL_KEY]), now=time.time)
     entries = 540
     now = int(time.time() * 1000)
     for number in range(entries + 1):  # each read moves the counts of the hour before into the log

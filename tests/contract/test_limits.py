@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from cache.audit.log import AuditLog
-from cache.keyring import Keyring
+from cache.cursors import Cursors
 from cache.live.tickets import Tickets
 from domain import limits
 from domain.audit import Access
@@ -98,7 +98,7 @@ async def test_open_purges(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_changes_in_a_day(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads do not count. A refused change makes no audit entry. After a pause, one more purge is always possible."""
     monkeypatch.setattr(limits, "CHANGES_PER_DAY", 3)
-    log = AuditLog(box.connection, Keyring([SEAL_KEY]), now=time.time)
+    log = AuditLog(box.connection, Cursors([SEAL_KEY]), now=time.time)
 
     one_by_one = asyncio.Lock()
 
@@ -122,7 +122,7 @@ async def test_changes_in_a_day(box: Box, monkeypatch: pytest.MonkeyPatch) -> No
 async def test_tickets(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the use of a ticket, the shop can get another one."""
     monkeypatch.setattr(limits, "TICKETS", 3)
-    tickets = Tickets(box.connection, Keyring([SEAL_KEY]), new_bytes=secrets.token_bytes)
+    tickets = Tickets(box.connection, [SEAL_KEY], new_bytes=secrets.token_bytes)
     holder = Principal(SHOP, frozenset({"messages:read"}), "me", time.time() + 60)
     first = await tickets.give(SHOP, holder)
     assert await _until_refused(lambda _: tickets.give(SHOP, holder), 2) == "too_many_tickets"

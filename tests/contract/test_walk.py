@@ -4,7 +4,6 @@ import time
 
 import orjson
 
-from cache.keyring import Keyring
 from cache.keys import RECEIPT_SECONDS, shop_keys
 from cache.messages.reader import WALKED_PER_CALL
 from cache.purging.receipt_signature import ReceiptSigner
@@ -88,7 +87,7 @@ async def test_all_receipts_are_walked_oldest_first(box: Box) -> None:
         await box.purger.purge_page(SHOP, PAGE, "operator"),
     ]
     await box.erased()
-    signer = ReceiptSigner(Keyring([SEAL_KEY]))
+    signer = ReceiptSigner([SEAL_KEY])
     receipts = Receipts(box.connection, signer, now=time.time)
     found = [receipt async for receipt in receipts.walk(SHOP)]
     assert [receipt.id for receipt in found] == [receipt.id for receipt in made]
@@ -100,6 +99,6 @@ async def test_all_receipts_are_walked_oldest_first(box: Box) -> None:
 async def test_many_receipts_are_walked_in_steps(box: Box) -> None:
     """There are more receipts than one step reads."""
     made = [(await box.purger.purge_message(SHOP, text(f"m_{number}").id, "owner")).id for number in range(205)]
-    receipts = Receipts(box.connection, ReceiptSigner(Keyring([SEAL_KEY])), now=time.time)
+    receipts = Receipts(box.connection, ReceiptSigner([SEAL_KEY]), now=time.time)
     found = [receipt.id async for receipt in receipts.walk(SHOP)]
     assert found == made

@@ -9,7 +9,6 @@ import httpx2
 import pytest
 
 from cache.cursors import Cursors
-from cache.keyring import Keyring
 from domain.ids import ShopId
 from simulator.payloads import from_customer
 from tests.callers import CUSTOMER, PAGE, Facebook, Operator, Shop, mint, texts
@@ -18,7 +17,7 @@ from tests.service import SEAL_KEY, Service, serving
 from tests.support import NO_TLS, wait_until_blocking
 from tests.viewer import Viewer
 
-OLD = Cursors(Keyring([SEAL_KEY])).write(ShopId("shop-1"), "s", 1)
+OLD = Cursors([SEAL_KEY]).write(ShopId("shop-1"), "s", 1)
 """The id of an event from 1970."""
 
 

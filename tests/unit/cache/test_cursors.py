@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from cache.cursors import Cursors
 from cache.errors import CursorRefused, SealKeysMissing
-from cache.keyring import Keyring
 from domain.ids import ShopId
 from domain.secret import Secret
 
@@ -23,7 +22,7 @@ def new_key() -> Secret:
 
 
 KEY = new_key()
-CURSORS = Cursors(Keyring([KEY]))
+CURSORS = Cursors([KEY])
 
 
 @given(SCORES, SCORES)
@@ -74,16 +73,16 @@ def test_a_cursor_of_another_shop_or_another_list_is_refused() -> None:
 def test_cursors_outlive_a_change_of_keys() -> None:
     """During a change of keys, some replicas sign with the old key and some with the new key."""
     newer = new_key()
-    before, after = Cursors(Keyring([KEY, newer])), Cursors(Keyring([newer, KEY]))
+    before, after = Cursors([KEY, newer]), Cursors([newer, KEY])
     assert after.read(SHOP, "m", before.write(SHOP, "m", 5)) == (5,)
     assert before.read(SHOP, "m", after.write(SHOP, "m", 5)) == (5,)
     with pytest.raises(CursorRefused):
-        Cursors(Keyring([newer])).read(SHOP, "m", CURSORS.write(SHOP, "m", 5))
+        Cursors([newer]).read(SHOP, "m", CURSORS.write(SHOP, "m", 5))
 
 
 def test_without_keys_nothing_is_written_and_nothing_is_read() -> None:
     """Without keys a cursor would be unsigned."""
-    without = Cursors(Keyring([]))
+    without = Cursors([])
     with pytest.raises(SealKeysMissing):
         without.write(SHOP, "m", 5)
     with pytest.raises(CursorRefused):

@@ -7,8 +7,9 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cache.keyring import Keyring
+from cache.keyring import signing_keys
 from cache.purging.receipt_signature import ReceiptRefused, ReceiptSigner, verify
 from domain.ids import PurgeId, ShopId
 from domain.secret import Secret
@@ -22,7 +23,7 @@ SHOP = ShopId("sokha")
 
 def signed(*keys: Secret) -> tuple[dict[str, Any], dict[str, Any]]:
     """Returns a receipt as it is answered, and the keys of the service that has signed it."""
-    signer = ReceiptSigner(Keyring(keys or KEYS))
+    signer = ReceiptSigner(keys or KEYS)
     return {**RECEIPT.content(), "signature": signer.sign(SHOP, RECEIPT)}, signer.jwks()
 
 
@@ -93,9 +94,9 @@ def test_keys_rotate() -> None:
 
 def test_a_bearer_token_is_no_receipt() -> None:
     """Any other signed text is refused too, even if the key is the same."""
-    signer = ReceiptSigner(Keyring(KEYS))
-    _, seed = Keyring(KEYS).signing("receipt")
-    private, public = signer._pair(seed)
+    signer = ReceiptSigner(KEYS)
+    private = Ed25519PrivateKey.from_private_bytes(signing_keys(KEYS, "receipt")[0])
+    public = signer.jwks()["keys"][0]
     token = jwt.encode({"shop": "sokha"}, private, algorithm="EdDSA", headers={"kid": public["kid"]})
     with pytest.raises(ReceiptRefused):
         verify({"signature": token}, signer.jwks())
