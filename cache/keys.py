@@ -1,54 +1,53 @@
-"""Every key, its expiry time (its deadline), and the list of keys that are permanent. Pure.
+"""Every key of the store: its type, its content and when it expires. Pure.
 
-One shop's keys share the hash tag `{shop}`, and so one slot of a Redis Cluster: a script may use all of them. The keys
-of the watchlist share another slot.
+`{S}` is the shop's id, `{P}` a Page's id. One shop's keys share the hash tag `{S}`, and so one slot of a Redis Cluster:
+one script can use all of them. The keys of the watchlist share another slot.
 
-    page:{P}          hash    which shop a Page belongs to                           permanent
-    shop:{S}          hash    paused, Pages, sealed tokens, secret, labels, watermark  permanent
-    mark:{<n>}        string  that Pages were connected, and are not lost            permanent
-    x:{S}             zset    tags of blocked conversations by the time of blocking  permanent
-    m:{S}:<id>        string  a message, sealed (cache/messages/vault.py); empty once erased  receipt + TTL
-    s:{S}             zset    the shop's message members by stored microsecond       newest deadline in it
-    c:{S}:<tag>       zset    the same for one conversation                          newest deadline in it
-    v:{S}             zset    Page and conversation tags by activity                 newest deadline in it
-    e:{S}             zset    edits that wait for their message                      newest deadline in it
-    n:{S}:<tag>       string  staff's mark of a conversation, sealed                 the conversation's
-    h:{S}             zset    what was edited, unsent, purged, marked, by microsecond  5 days after the newest
-    t:{S}:<hash>      string  the holder of a ticket for a stream                    30 s
-    k:{S}             zset    the hashes of the shop's unused tickets, by their end  30 s
-    u:{S}:<id>        string  the id of an unsent message, sealed for viewers        the message's
-    w:{S}:<tag>       string  a Page's or a conversation's purge watermark           5 days
-    j:{S}:<purge>     hash    a purge: its receipt, and how far its erasing is       30 days
-    d:{S}             stream  the audit log (cache/audit/log.py)                     entry by entry 90 days
-    o:{S}             hash    reads of this hour, counted for the audit log          moved to the log after the hour
-    r:{S}             zset    the shop's purges by the microsecond of their request  30 days unwritten
-    b:{S}:<tag>       hash    how a Page's calls of Graph are paced and held         end of the hold or pace + 1 min
-    f:{S}:<tag>       string  how far a Page's healing is, refused conversations     5 days unwritten
-    g:{S}:<tag>       zset    tags of conversations that the healing has finished    5 days unwritten
-    hold:app          string  no calls of Graph while this key exists                as Facebook says
-    {watch}:due       zset    which Page is looked at next, and when                 30 days unwritten
-    {watch}:status    hash    the status of each watched Page                        30 days unwritten
-    {watch}:counts    hash    how many Pages there are of each status                30 days unwritten
-    {watch}:granted   hash    keyed hash of who granted a Page's token, and when     30 days unwritten
-    {watch}:expiring  zset    watched Pages by when their token ends                  30 days unwritten
-    {watch}:unhealed  zset    watched Pages by how many conversations are refused    30 days unwritten
-    {watch}:beat      string  when any replica was last running                      30 days unwritten
-    {watch}:outage    string  when no replica took deliveries                        5 days
-    {watch}:spread    string  how far the Pages are made due after an outage         30 days unwritten
-    deletion:<code>   hash    a person's deletion request: its time and its open work  90 days
-    purges            zset    purges that are still erasing, for any replica         30 days
-    probe:{<n>}       string  written to show that a server accepts writes           1 min
-    beat:{<n>}:<p>    string  when the process <p> was last here (cache/server/went_back.py)  1 day
-    lock:sweeper      string  which replica sweeps now                               seconds
-    kept              string  what the last sweep counted                            seconds
+    page:{P}          hash   the shop that has claimed the Page, and the claim          permanent
+    shop:{S}          hash   a shop: Pages, tokens, secret, labels, pause, watermark    permanent
+    mark:{<n>}        string shows that Pages were connected and are not lost           permanent
+    x:{S}             zset   tags of blocked conversations, by the time of the block    permanent
+    m:{S}:<id>        string a message, sealed; empty after it is erased                TTL after its receipt
+    s:{S}             zset   the shop's messages, by the microsecond of storing         end of its newest message
+    c:{S}:<tag>       zset   a conversation's messages, by the microsecond of storing   end of its newest message
+    v:{S}             zset   the shop's conversations, by their last activity           end of its newest message
+    e:{S}             zset   edits that wait for their message, by their arrival        end of its newest edit
+    n:{S}:<tag>       string the mark that staff gave a conversation, sealed            as the conversation
+    h:{S}             zset   edits, unsends, purges and marks, by microsecond           5 days after the last write
+    t:{S}:<hash>      string who may use a ticket for a stream                          30 s
+    k:{S}             zset   hashes of the shop's unused tickets, by their end          30 s after the last write
+    u:{S}:<id>        string the id of an unsent message, sealed, for viewers           as the message
+    w:{S}:<tag>       string the purge watermark of a Page or a conversation            5 days after the last write
+    j:{S}:<purge>     hash   a purge: its receipt, and what is left to erase            30 days
+    d:{S}             stream the audit log (cache/audit/log.py)                         90 days for each entry
+    o:{S}             hash   counts of reads that are not in the audit log yet          moved to the log each hour
+    r:{S}             zset   the shop's purges, by the microsecond of the request       30 days after the last write
+    b:{S}:<tag>       hash   the pace and the hold of a Page's Graph calls              end of pace or hold + 1 min
+    f:{S}:<tag>       string the progress of a Page's healing                           5 days after the last write
+    g:{S}:<tag>       zset   tags of the conversations that this healing has finished   5 days after the last write
+    hold:app          string stops all Graph calls while it exists                      as Facebook says
+    {watch}:due       zset   watched Pages, by the time of their next check             30 days after the last write
+    {watch}:status    hash   the status of each watched Page                            30 days after the last write
+    {watch}:counts    hash   the number of watched Pages for each status                30 days after the last write
+    {watch}:granted   hash   who granted each Page's token (a keyed hash), and when     30 days after the last write
+    {watch}:expiring  zset   watched Pages, by the time when their token ends           30 days after the last write
+    {watch}:unhealed  zset   watched Pages, by their number of refused conversations    30 days after the last write
+    {watch}:beat      string the last time when any replica was running                 30 days after the last write
+    {watch}:outage    string the beginning and the end of the last outage               5 days
+    {watch}:spread    string how many Pages are made due after an outage so far         30 days after the last write
+    deletion:<code>   hash   a person's deletion request: its time, its open purges     90 days
+    purges            zset   purges with messages left to erase, for any replica        30 days after the last write
+    probe:{<n>}       string shows that a server accepts writes                         1 min
+    beat:{<n>}:<p>    string the last time when process <p> was running                 1 day
+    lock:sweeper      string held by the replica that sweeps                            27 s
+    kept              string the counts of the last sweep                               2 min
 
 Each shop also has a channel, a:{S}. The channel announces that the store has new entries. It also transports live
 events, sealed. Live events are not kept (cache/live/announcements.py).
 
-"Unwritten" means: the time begins again at each write. `<id>` and `<tag>` are keyed hashes (BLAKE2b, keyed by the
-shop's id), so the keys of messages are short and have the same length for all of Facebook's ids. No key has a NUL
-byte, because `redis-cli --cluster import` would cut the key there and lose it. A hash is written with 1 in place of
-NUL, which makes the chance of a collision a tenth larger.
+`<id>` and `<tag>` are keyed hashes (BLAKE2b, keyed by the shop's id), so the keys of messages are short and have the
+same length for all of Facebook's ids. No key has a NUL byte, because `redis-cli --cluster import` would cut the key
+there and lose it. A hash has 1 in place of NUL, which makes the chance of a collision a tenth larger.
 """
 
 from binascii import crc_hqx
@@ -86,7 +85,7 @@ AUDIT_SECONDS: Final = 90 * 24 * 60 * 60
 customer."""
 
 AUDIT_ENTRIES: Final = 20_000
-"""Limit: entries of a shop's audit log, the newest. An entry has about 70 bytes, so the log has about 1.4 MB; With the
+"""Limit: entries of a shop's audit log, the newest. An entry has about 70 bytes, so the log has about 1.4 MB; with the
 most, 400 bytes per entry, it has 8 MB. A caller that reads all the time makes 2,160 entries in 90 days. The service
 also writes each entry to its own log."""
 AUDIT_OPEN: Final = 1_000
@@ -282,20 +281,9 @@ def page_key(page: PageId) -> bytes:
 
 
 @cache
-def probe_keys(*, clustered: bool) -> tuple[bytes, ...]:
-    """Returns the keys that a readiness check writes: one key, or in a cluster one key for each part of the slots."""
-    marks = mark_keys() if clustered else mark_keys()[:1]
-    return tuple(mark.replace(b"mark:", b"probe:") for mark in marks)
-
-
-def beat_keys(process: str, *, clustered: bool) -> tuple[bytes, ...]:
-    """Returns the keys of a process's beat: one key, or in a cluster one key for each part of the slots."""
-    marks = mark_keys() if clustered else mark_keys()[:1]
-    return tuple(mark.replace(b"mark:", BEAT) + b":" + process.encode() for mark in marks)
-
-
-def mark_keys() -> tuple[bytes, ...]:
-    """Returns the marks (cache/registry/marks.py) in the order of their slots. Outside a cluster the first is enough.
+def mark_keys(*, clustered: bool) -> tuple[bytes, ...]:
+    """Returns the marks (cache/registry/marks.py): one key, or in a cluster one key for each part of the slots, in the
+    order of their slots.
 
     A key's slot is the CRC-16 of its hash tag (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec).
     """
@@ -305,7 +293,17 @@ def mark_keys() -> tuple[bytes, ...]:
         _ = found.setdefault(crc_hqx(tag, 0) % SLOTS * MARKS // SLOTS, b"mark:{%s}" % tag)
         if len(found) == MARKS:
             break
-    return tuple(found[part] for part in range(MARKS))
+    return tuple(found[part] for part in range(MARKS if clustered else 1))
+
+
+def probe_keys(*, clustered: bool) -> tuple[bytes, ...]:
+    """Returns the keys that a readiness check writes, in the same slots as the marks."""
+    return tuple(mark.replace(b"mark:", b"probe:") for mark in mark_keys(clustered=clustered))
+
+
+def beat_keys(process: str, *, clustered: bool) -> tuple[bytes, ...]:
+    """Returns the keys of a process's beat, in the same slots as the marks."""
+    return tuple(mark.replace(b"mark:", BEAT) + b":" + process.encode() for mark in mark_keys(clustered=clustered))
 
 
 def deletion_key(code: str) -> bytes:

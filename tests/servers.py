@@ -72,7 +72,7 @@ class Server:
         for client in self.clients():
             client.eval(EMPTY, 0)
             with client.pipeline(transaction=False) as pipeline:
-                for key in mark_keys() if len(self.nodes) > 1 else mark_keys()[:1]:
+                for key in mark_keys(clustered=len(self.nodes) > 1):
                     pipeline.set(key, MARK)
                 pipeline.execute(raise_on_error=False)  # a node refuses the keys of another node
 

@@ -90,7 +90,7 @@ class Backup:
             for first in range(0, len(pages), PAGES_AT_ONCE):
                 for part in await self._read(pages[first : first + PAGES_AT_ONCE]):
                     file.write(part)
-            for part in await self._read([mark_keys()[0]]):
+            for part in await self._read([*mark_keys(clustered=False)]):
                 file.write(part)
             file.finish()
         return len(set(pages))

@@ -37,7 +37,7 @@ class Marks:
     def __init__(self, connection: Connection, *, new_word: Callable[[], str]) -> None:
         self._connection = connection
         self._new_word = new_word
-        self._keys = mark_keys() if connection.clustered else mark_keys()[:1]
+        self._keys = mark_keys(clustered=connection.clustered)
         self._word: bytes | None = None
         self._lost = False
 

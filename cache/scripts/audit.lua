@@ -2,9 +2,9 @@
 -- Records an access. A change is written to the shop's log at once. Reads are counted in a hash, per hour.
 -- USES: now, digits, audit
 -- KEYS: shop:{S}, o:{S}, d:{S}
--- ARGV: 1 for a read, action, subject, client, Page ('' = none), how often, since when (ms; '' = now),
---       how many changes the shop may make in a day (0 = not counted), µs after which one more is allowed (0 = none is)
--- Reply: '' done; 'full' where the shop has made as many changes
+-- ARGV: 1 for a read, action, subject, client, Page ('' = none), number of times, time of the first (ms; '' = now),
+--       the largest number of changes in a day (0 = no limit), time after which one more is allowed (µs; 0 = none)
+-- Reply: '', or 'full' if the shop has reached this number
 local read, action, subject, client = ARGV[1] == '1', ARGV[2], ARGV[3], ARGV[4]
 local most = tonumber(ARGV[8])
 if most > 0 then

@@ -4,11 +4,11 @@
 -- Pages due. A separate key has the position, and the next call of any replica continues there.
 -- USES: digits
 -- KEYS: {watch}:beat, {watch}:outage, {watch}:due, {watch}:spread
--- ARGV: life (s), now (ms), longest time between two beats that is no outage (ms), how long an outage is kept (s),
---       how near two outages are one (ms), over how long the Pages are due (ms), how many Pages in one call,
---       since when messages are lost (ms; '' where none are known to be)
--- Reply: when the outage began (ms), or '' where there was none, which only the first call after it gets;
---        1 where Pages are left to be made due, or 0
+-- ARGV: life of the keys (s), now (ms), longest time between two beats that is no outage (ms), life of the outage (s),
+--       outages with less time between them count as one (ms), time over which the Pages are spread (ms),
+--       number of Pages in one call, time since which messages are lost (ms; '' = none are lost)
+-- Reply: the beginning of the outage (ms), or '' if there was none: only the first call after an outage gets it;
+--        1 if more Pages must be made due, else 0
 local life, now, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[7])
 local before = tonumber(redis.call('GET', KEYS[1]) or now)
 if ARGV[8] ~= '' then before = math.min(before, tonumber(ARGV[8])) end

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- Blocks a conversation: none of its messages is stored from now on. If it is already blocked, its time stays.
 -- USES: now
--- KEYS: x:{S}   ARGV: the conversation's tag, how many blocks the shop may have
--- Reply: when it was blocked (ms), or nil where the shop already has that number
+-- KEYS: x:{S}   ARGV: the conversation's tag, the largest number of blocks
+-- Reply: the time of the block (ms); nil if the shop has reached this number
 local since = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if since then return since end
 if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return false end

@@ -1,8 +1,8 @@
 #!lua
 -- Adds a Page to its shop. If the Page is already there, its time and its token stay.
 -- USES: now, digits
--- KEYS: shop:{S}   ARGV: how many Pages the shop may have, the Page's fields (cache/registry/page_fields.py)
--- Reply: the values of these fields, or nil where the shop already has that number of Pages
+-- KEYS: shop:{S}   ARGV: the largest number of Pages, the names of the Page's fields (cache/registry/page_fields.py)
+-- Reply: the values of these fields; nil if the shop has reached this number
 local most = tonumber(table.remove(ARGV, 1))
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
   -- A Page has at most #ARGV fields. If the record has more fields than all allowed Pages, it is not read.

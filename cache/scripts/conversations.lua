@@ -4,14 +4,14 @@
 -- messages arrive. A call looks first at conversations that have not moved, then at some that have moved.
 -- USES: now, digits, record, purges, staff_mark
 -- KEYS: shop:{S}, v:{S}
--- ARGV: hash tag, when the walk began (score, '+inf' for now), from (score, exclusive, or '+inf'), how many,
---       how many to look at, Page tag wanted (or ''), TTL (ms),
---       down to (score; '' = look at those that have not moved first), where to go on among the moved (score, exclusive),
---       how many bytes to reply (or one value more)
--- Reply: when the walk began, the score looked at last among those that have not moved ('' = none of them is left),
---        where to go on among the moved ('' = none is left), the shop's secret,
---        then sixes in no order: place in the walk, activity, message count, member and value of the last message,
---        staff's mark ('' = none)
+-- ARGV: hash tag, beginning of the walk (score, '+inf' = now), start (score, exclusive, or '+inf'),
+--       number of conversations to reply, number to look at, Page tag wanted (or ''), TTL (ms),
+--       last score looked at of the conversations that have not moved ('' = look at them first),
+--       start among those that have moved (score, exclusive), number of bytes to reply (at most one value more)
+-- Reply: beginning of the walk, last score looked at of those that have not moved ('' = end),
+--        next start among those that have moved ('' = end), the shop's secret,
+--        then per conversation, in no order: place in the walk, activity, number of messages, member and value of the
+--        last message, staff's mark ('' = none)
 local tag, began, from, wanted, budget = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local page, ttl, looked, moved, bytes = ARGV[6], tonumber(ARGV[7]), ARGV[8], ARGV[9], tonumber(ARGV[10])
 local oldest = now - ttl * 1000 + 1

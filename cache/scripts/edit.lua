@@ -2,10 +2,11 @@
 -- Replaces a value by its edited version, or keeps the edit until its message comes.
 -- USES: now, digits, record, newest, secret, deadline, trim, purges, pause, announce, change
 -- KEYS: shop:{S}, s:{S}, e:{S}, x:{S}, h:{S}
--- ARGV: hash tag, TTL (ms), Page id, message id, value it was made from ('' = nothing there), new value, sent_at (ms or ''),
---       id of the secret that sealed the new value
--- Reply: 's' done   'g' gone (erased or purged)   'p' paused   'b' blocked   or, after 'c', the value that is there now
---        'u' the Page is not the shop's, or the secret is not: look the Page up again
+-- ARGV: hash tag, TTL (ms), Page id, message id, the value from which the new value was made ('' = none), new value,
+--       sent_at (ms, or '' if unknown), id of the secret that sealed the new value
+-- Reply: 's' written   'g' erased or purged   'p' paused   'b' blocked
+--        'c' and the stored value: the stored value has changed, so make the new value from this one
+--        'u' the shop does not have the Page or the secret: look the Page up again
 local tag, page, id, seen, value, sent = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 local key = MESSAGE_KEY .. tag .. ':' .. id
 local shop = redis.call('HMGET', KEYS[1], 'paused', 'watermark', 'narrow', 'secret', CONNECTED .. page, LAST_EVENT .. page, PAUSED .. page,

@@ -2,10 +2,10 @@
 -- Reads what a Graph call of a Page needs (token, holds, pace), and reserves the next place in the pace.
 -- USES: now, digits, deadline
 -- KEYS: shop:{S}, b:{S}:<tag>
--- ARGV: the Page's fields of connection, token and state, limit, least time between two calls (µs), longest wait (µs;
---       below 0 no place is reserved)
--- Reply: nothing where the Page is not the shop's, or: how long calls are held (µs, 0 = they are not), how long to wait
---        for the reserved place (µs), sealed token ('' = none), state
+-- ARGV: names of the Page's fields for connection, token and state, budget, shortest time between two calls (µs),
+--       longest wait (µs; below 0 = reserve no place)
+-- Reply: empty if the Page is not the shop's; else the time for which calls are held (µs; 0 = not held), the wait until
+--        the reserved place (µs), sealed token ('' = none), state
 local shop = redis.call('HMGET', KEYS[1], ARGV[1], ARGV[2], ARGV[3])
 if not shop[1] then return {} end
 local limit, spacing, patience = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])

@@ -2,10 +2,10 @@
 -- Erases messages by id and leaves tombstones. If the message of a tombstone arrives later, it is not stored. A purge
 -- with a receipt may need several calls: each call adds to the receipt's count.
 -- USES: now, digits, record, newest, trim, purges, announce, change
--- KEYS: shop:{S}, s:{S}, v:{S}, e:{S}, h:{S} and, where a receipt is wanted, j:{S}:<purge> and r:{S}
--- ARGV: hash tag, requested by, how many purges the shop may have in a receipt's life (0 = any number),
+-- KEYS: shop:{S}, s:{S}, v:{S}, e:{S}, h:{S}; for a receipt also j:{S}:<purge>, r:{S}
+-- ARGV: hash tag, requested by, the largest number of purges in a receipt's life (0 = no limit),
 --       then per message: id, its mid sealed for viewers ('' = viewers get a purge instead)
--- Reply: nil where the shop already has that number of purges; else how many messages were erased, and the time (µs)
+-- Reply: nil if the shop has reached this number; else the number of erased messages, and the time (µs)
 local tag, by, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local purge = KEYS[6] and string.match(KEYS[6], '[^:]*$')
 if purge then

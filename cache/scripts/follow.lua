@@ -3,11 +3,12 @@
 -- expired, were erased, or are hidden by a purge.
 -- USES: now, digits, record, newest, purges, staff_mark
 -- KEYS: shop:{S}, s:{S}, h:{S}
--- ARGV: hash tag, after (score, exclusive), how many entries to look at, how many bytes to reply (or one value more)
--- Reply: the time (µs), the newest score there is, the score looked at last, whether more is left (1 or 0), the shop's
---        secret, then fours: what (m message, e edit, x unsend, p purge, k mark), its score, and
---        m and e: the message's own score, its id and value; x: id, sealed mid; p: what was purged, purge id;
---        k: conversation tag, sealed mark
+-- ARGV: hash tag, start (score, exclusive), number of entries to look at, number of bytes to reply (at most one value
+--       more)
+-- Reply: the time (µs), the newest score, the last score looked at, 1 if there is more (else 0), the shop's secret,
+--        then per event: a letter, its score, and two values:
+--        m message and e edit: the message's own score, its id and value   x unsend: id, sealed mid
+--        p purge: what was purged, purge id   k mark: conversation tag, sealed mark
 local tag, after, size, bytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret')
 local watermark = tonumber(shop[1] or 0)

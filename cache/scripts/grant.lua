@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Records which person granted a Page's token. An argument says whether the time of an earlier record is kept.
 -- KEYS: {watch}:granted
--- ARGV: life (s), Page, when (ms), 1 to keep an earlier time, then the person's tags, the newest first (none = unknown)
+-- ARGV: life (s), Page, time (ms), 1 to keep an earlier time, then the person's tags, first key first (none = unknown)
 -- Reply: 1
 local page, at = ARGV[2], ARGV[3]
 if not ARGV[5] then

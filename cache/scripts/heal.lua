@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Records the progress of a Page's healing, and which conversations the run has finished since the last call.
--- KEYS: f:{S}:<tag>, g:{S}:<tag>   ARGV: life (s), record, run ('' = it has ended), then tags of conversations   Reply: 1
+-- KEYS: f:{S}:<tag>, g:{S}:<tag>
+-- ARGV: life (s), record, number of the run ('' = the run has ended), then tags of conversations   Reply: 1
 redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[1])
 if ARGV[3] == '' then
   redis.call('UNLINK', KEYS[2]) -- the key may be long, so another thread frees its memory

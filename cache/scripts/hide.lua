@@ -4,12 +4,11 @@
 -- secret that sealed the hidden values. A purge of customers may need several calls: each call adds some conversations.
 -- USES: now, digits, newest, trim, announce, change
 -- KEYS: shop:{S}, s:{S}, j:{S}:<purge>, r:{S}, h:{S}
--- ARGV: hash tag, what (shop, page, customer, conversation), its tag ('' for a shop; for customers the tags of their
---       conversations), requested by, Page to disconnect (or ''), its claim (or ''),
---       1 to do nothing where that Page has a token, how many purges the shop may have in a receipt's life (0 = any number),
---       the watermark of a purge that is done again ('' = none): what was stored after it stays readable
--- Reply: nil where the Page has a token, 'full' where the shop has as many purges as it may have, else the watermark:
---        what was stored at or before it (µs) is hidden, what was sent before it is refused from now on
+-- ARGV: hash tag, what (shop, page, customer, conversation), its tag ('' for a shop; for a customer the tags of all
+--       conversations), requested by, Page to disconnect (or ''), its claim (or ''), 1 to do nothing if this Page has a
+--       token, the largest number of purges in a receipt's life (0 = no limit), watermark of a repeated purge (or '')
+-- Reply: nil if the Page has a token; 'full' if the shop has reached this number; else the watermark (µs): messages that
+--        were stored until then are hidden, and messages that were sent before are refused from now on
 local tag, what, name, page = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
 if ARGV[7] == '1' and redis.call('HEXISTS', KEYS[1], TOKEN .. page) == 1 then return false end
 local purge, most = string.match(KEYS[3], '[^:]*$'), tonumber(ARGV[8])

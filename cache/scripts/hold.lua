@@ -2,8 +2,8 @@
 -- Holds a Page's calls of Graph for a time, or spaces them out. Of two holds the longer wins, of two paces the later.
 -- USES: now, digits, deadline
 -- KEYS: shop:{S}, b:{S}:<tag>
--- ARGV: the Page's field of connection, limit, how long (µs), time between two calls (µs; 0 = hold them all)
--- Reply: 1, or 0 where the Page is not the shop's any more
+-- ARGV: name of the Page's field for connection, budget, duration (µs), time between two calls (µs; 0 = hold all calls)
+-- Reply: 1, or 0 if the Page is not the shop's any more
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
 local limit, spacing = ARGV[2], ARGV[4]
 local till = now + ARGV[3]

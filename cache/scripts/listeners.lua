@@ -3,8 +3,8 @@
 -- conversation is not blocked.
 -- USES: now, pause
 -- KEYS: shop:{S}, x:{S}, a:{S} (a channel)
--- ARGV: per event: Page id, conversation tag ('' = none is known)
--- Reply: one character per event: 1 yes   0 no   u the Page is not the shop's; or '' where there is no subscriber
+-- ARGV: per event: Page id, conversation tag ('' = unknown)
+-- Reply: one character per event: 1 yes   0 no   u the Page is not the shop's; '' if there is no subscriber
 local listening = redis.call('PUBSUB', 'SHARDNUMSUB', KEYS[3])
 if tonumber(listening[2]) == 0 then return '' end
 local answers = {}

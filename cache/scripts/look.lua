@@ -3,7 +3,7 @@
 -- USES: now, record, purges
 -- KEYS: shop:{S}, s:{S}
 -- ARGV: hash tag, then ids
--- Reply: its score, id and value, and the shop's secret; or nothing
+-- Reply: its score, its id, its value, the shop's secret; empty if there is none
 local tag = ARGV[1]
 local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret')
 local purged_until = purges(tag, shop[1], shop[2])

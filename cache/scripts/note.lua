@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
 -- Records that a purge is still erasing, and when a replica last worked on this purge.
--- KEYS: purges   ARGV: the purge, now (s), how long to remember (s)   Reply: 1
+-- KEYS: purges   ARGV: the purge, now (s), life (s)   Reply: 1
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
 return redis.call('EXPIRE', KEYS[1], ARGV[3])

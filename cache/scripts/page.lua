@@ -2,9 +2,10 @@
 -- Lists readable messages, newest first.
 -- USES: now, digits, record, purges
 -- KEYS: shop:{S}, the index to walk
--- ARGV: hash tag, from (score, exclusive, or '+inf'), down to (score, inclusive), how many, how many to look at,
---       flags mask, flags wanted, Page tag wanted (or ''), how many bytes to reply (or one value more)
--- Reply: the score looked at last ('' = nothing is left), the shop's secret, then triples of score, member and value
+-- ARGV: hash tag, start (score, exclusive, or '+inf'), end (score, inclusive), number of messages to reply,
+--       number of entries to look at, flags mask, flags wanted, Page tag wanted (or ''),
+--       number of bytes to reply (at most one value more)
+-- Reply: the last score looked at ('' = end), the shop's secret, then per message: score, member, value
 local tag, wanted, budget = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5])
 local mask, flags, page, bytes = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8], tonumber(ARGV[9])
 local from = ARGV[2]

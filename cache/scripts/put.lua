@@ -4,11 +4,12 @@
 -- KEYS: per shop: shop:{S}, s:{S}, v:{S}, e:{S}, x:{S}, h:{S}
 -- ARGV: TTL (ms), then per shop: hash tag, id of the secret that sealed the values, number of Pages, number of messages,
 --       then per Page: id, tag
---       then per message: id, sent_at (ms or ''; negative where its life runs from then and not from now), value,
---       waiting edit that this value has merged (or '')
--- Reply: per shop: one string with a letter per message, then pairs (number of the message, waiting edit to merge first)
---   s stored   d duplicate   g erased or purged before   p paused   b blocked   o older than the TTL   w edit waits
---   u the Page is not the shop's, or the secret is not (nothing of this shop is stored then): look the Page up again
+--       then per message: id, sent_at (ms, or '' if unknown; negative if the life begins at sent_at and not now), value,
+--       the waiting edit that is merged into this value (or '')
+-- Reply: per shop: a string with one letter per message, then pairs (number of the message, waiting edit to merge first)
+--   s stored   d duplicate   g erased or purged before   p paused   b blocked   o older than the TTL
+--   w an edit waits for this message: merge it and put the message again
+--   u the shop does not have the Page or the secret: look the Page up again (with another secret, no message is stored)
 local call, sub, byte, floor, max, min = redis.call, string.sub, string.byte, math.floor, math.max, math.min
 local ttl, now_ms = tonumber(ARGV[1]), floor(now / 1000)
 

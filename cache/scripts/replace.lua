@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Writes a Page's state, or a value that a newer key has sealed again, unless the sealed value has changed.
--- KEYS: shop:{S}   ARGV: the sealed value's field, the value seen, the field to write, what to write   Reply: 1, or 0
+-- KEYS: shop:{S}   ARGV: field of the sealed value, its value, field to write, new value   Reply: 1, or 0
 local there = redis.call('HGET', KEYS[1], ARGV[1])
 if not there then return 0 end
 -- If the answer of our own write was lost, its value is already there.

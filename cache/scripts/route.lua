@@ -3,8 +3,8 @@
 -- offered secret. While storing is paused, it writes no secret.
 -- USES: now, secret, pause
 -- KEYS: shop:{S}, s:{S}, e:{S}
--- ARGV: the Page's fields of connection and pause (cache/registry/page_fields.py), a new sealed secret
--- Reply: the shop's secret ('' = none, because storing is paused), or nil where the Page is not the shop's
+-- ARGV: names of the Page's fields for connection and pause (cache/registry/page_fields.py), a new sealed secret
+-- Reply: the shop's secret ('' = none, because storing is paused); nil if the Page is not the shop's
 local shop = redis.call('HMGET', KEYS[1], ARGV[1], ARGV[2], 'paused', 'secret', 'secret_used')
 if not shop[1] then return false end
 if not is_over(shop[4], shop[5], KEYS[2], KEYS[3]) then return shop[4] end

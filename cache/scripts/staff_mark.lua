@@ -3,7 +3,7 @@
 -- USES: now, digits, newest, secret, trim, purges, announce, change
 -- KEYS: shop:{S}, s:{S}, h:{S}, c:{S}:<tag>, n:{S}:<tag>
 -- ARGV: hash tag, Page tag, conversation tag, sealed mark, id of the secret that sealed it
--- Reply: the mark's moment (µs), '' where nothing of the conversation is kept, or 'u' where the secret is not the shop's
+-- Reply: the mark's moment (µs); '' if no message of the conversation is kept; 'u' if the shop has another secret
 local tag, page, conversation = ARGV[1], ARGV[2], ARGV[3]
 local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret')
 if newest_in(KEYS[4]) <= purges(tag, shop[1], shop[2])(page, conversation) then return '' end

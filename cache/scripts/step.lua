@@ -2,8 +2,9 @@
 -- Erases a few of the messages that a purge has hidden. Tombstones stay, so that redeliveries are recognized.
 -- USES: record, staff_mark
 -- KEYS: the index to walk, s:{S}, v:{S}, e:{S}, j:{S}:<purge>
--- ARGV: hash tag, what (shop, page, customer, conversation), its tag or tags, watermark, how many, from (score, exclusive, or '-inf')
--- Reply: the score reached ('' = this index is done). The index of waiting edits comes last and completes the purge.
+-- ARGV: hash tag, what (shop, page, customer, conversation), its tag or tags, watermark, number of entries to look at,
+--       start (score, exclusive, or '-inf')
+-- Reply: the last score looked at ('' = end). The index of waiting edits comes last and completes the purge.
 local tag, what, name, size, from = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5]), ARGV[6]
 if from ~= '-inf' then from = '(' .. from end
 local entries = redis.call('ZRANGE', KEYS[1], from, ARGV[4], 'BYSCORE', 'LIMIT', 0, size, 'WITHSCORES')

@@ -1,9 +1,10 @@
 #!lua flags=allow-oom
--- Removes the entries of purged messages from the indexes of conversations, and the conversations' marks, a few hundred entries at a time.
+-- Removes the entries of purged messages from the indexes of conversations, and the conversations' marks, a few hundred
+-- entries at a time. A conversation with a new message is visited twice, which is harmless.
 -- USES: staff_mark
 -- KEYS: v:{S}
--- ARGV: hash tag, the purged Page's tag ('' for a shop), watermark, how many entries, from (score, exclusive, or '-inf')
--- Reply: the score reached ('' = done). A conversation with a new message is visited twice, which is harmless.
+-- ARGV: hash tag, the purged Page's tag ('' for a shop), watermark, number of entries, start (score, exclusive, or '-inf')
+-- Reply: the last score looked at ('' = end)
 local tag, page, watermark, budget, from = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local start = from
 if from ~= '-inf' then start = '(' .. from end

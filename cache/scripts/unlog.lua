@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 -- Removes the entries of purged messages from the log of changes, a few hundred entries at a time.
 -- KEYS: h:{S}
--- ARGV: hash tag, what (shop, page, customer, conversation), its tag or tags, watermark, how many entries,
---       from (score, exclusive, or '-inf')
--- Reply: the score reached ('' = done)
+-- ARGV: hash tag, what (shop, page, customer, conversation), its tag or tags, watermark, number of entries,
+--       start (score, exclusive, or '-inf')
+-- Reply: the last score looked at ('' = end)
 local tag, what, name, size, from = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5]), ARGV[6]
 if from ~= '-inf' then from = '(' .. from end
 local purged = {}

@@ -1,7 +1,7 @@
 #!lua flags=no-writes
 -- Lists the conversations in which an edit waits for its message, oldest edit first.
--- KEYS: e:{S}   ARGV: hash tag, from (score, exclusive, or '-inf'), how many
--- Reply: the score looked at last ('' = nothing is left), then conversation tags
+-- KEYS: e:{S}   ARGV: hash tag, start (score, exclusive, or '-inf'), number of entries
+-- Reply: the last score looked at ('' = end), then conversation tags
 local from, size = ARGV[2], tonumber(ARGV[3])
 if from ~= '-inf' then from = '(' .. from end
 local entries = redis.call('ZRANGE', KEYS[1], from, '+inf', 'BYSCORE', 'LIMIT', 0, size, 'WITHSCORES')

@@ -2,9 +2,9 @@
 -- Lists readable messages, oldest first.
 -- USES: now, record, purges
 -- KEYS: shop:{S}, s:{S}
--- ARGV: hash tag, after (score, exclusive, or '-inf'), up to (score, inclusive), how many to look at,
---       how many bytes to reply (or one value more)
--- Reply: the score looked at last ('' = nothing is left), the shop's secret, then triples of score, member and value
+-- ARGV: hash tag, start (score, exclusive, or '-inf'), end (score, inclusive), number of entries to look at,
+--       number of bytes to reply (at most one value more)
+-- Reply: the last score looked at ('' = end), the shop's secret, then per message: score, member, value
 local tag, size, bytes = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5])
 local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret')
 local purged_until = purges(tag, shop[1], shop[2])

@@ -2,8 +2,8 @@
 -- Lists staff's marks, in the order of their conversations' activity.
 -- USES: now, purges, staff_mark
 -- KEYS: shop:{S}, v:{S}
--- ARGV: hash tag, after (score, exclusive, or '-inf'), how many conversations to look at
--- Reply: the score looked at last ('' = nothing is left), the shop's secret, then pairs of conversation tag and mark
+-- ARGV: hash tag, start (score, exclusive, or '-inf'), number of conversations to look at
+-- Reply: the last score looked at ('' = end), the shop's secret, then per mark: conversation tag, mark
 local tag, size = ARGV[1], tonumber(ARGV[3])
 local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret')
 local purged_until = purges(tag, shop[1], shop[2])

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Records the time of a Page's next check and its status, or forgets the Page. A dead token has no expiry time.
 -- KEYS: {watch}:due, {watch}:status, {watch}:counts, {watch}:granted, {watch}:expiring, {watch}:unhealed
--- ARGV: life (s), Page, when (ms), status ('' = forget it)   Reply: 1
+-- ARGV: life (s), Page, time (ms), status ('' = forget the Page)   Reply: 1
 local life, page, status = ARGV[1], ARGV[2], ARGV[4]
 local before = redis.call('HGET', KEYS[2], page)
 if status == '' then

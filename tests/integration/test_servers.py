@@ -22,7 +22,7 @@ def test_each_store_is_the_version_it_is_named_after(store: Server) -> None:
     for client in store.clients():
         assert str(client.info("server")[field]).startswith(version)
         keys: list[bytes] = list(client.scan_iter())
-        assert {key for key in keys if not key.startswith(BEAT)} <= set(mark_keys())
+        assert {key for key in keys if not key.startswith(BEAT)} <= set(mark_keys(clustered=True))
 
 
 def test_a_key_without_a_deadline_is_found_on_every_store(store: Server) -> None:

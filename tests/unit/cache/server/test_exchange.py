@@ -7,7 +7,6 @@ import pytest
 from redis.exceptions import NoScriptError, ResponseError
 
 from cache.errors import Unavailable
-from cache.server import exchange
 from cache.server.connection import Connection, Script
 from cache.server.exchange import One
 from tests.servers import PATIENT
@@ -114,7 +113,9 @@ async def test_one_that_broke_is_not_used_again(one: One, pool: FakePool) -> Non
 async def test_one_that_has_rested_is_looked_at(one: One, pool: FakePool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pool checks the connection."""
     await one.round_trip(ASKED)
-    monkeypatch.setattr(exchange, "KEPT_SECONDS", 0.0)
+    loop = asyncio.get_running_loop()
+    an_hour_later = loop.time() + 3600
+    monkeypatch.setattr(loop, "time", lambda: an_hour_later)
     await one.round_trip(ASKED)
     assert len(pool.taken) == 2
     assert pool.given_back == pool.taken[:1]
