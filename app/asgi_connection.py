@@ -40,6 +40,7 @@ class AsgiConnection(EdgeConnection):
         self._upgrading = self.parser.should_upgrade()
         if self._upgrading:
             return  # `_parse` reads the head again, without the Upgrade header
+        self._note_caller()
         super().on_headers_complete()
         cycle = self.cycle
         self.begin_body(_is_delivery(cycle))
@@ -78,6 +79,14 @@ class AsgiConnection(EdgeConnection):
         if self._incomplete is cycle:
             self._start()
 
+    def _note_caller(self) -> None:
+        """Note the caller's address and the scheme in the scope, as a trusted proxy reports them."""
+        host = self.address(b", ".join([value for name, value in self.headers if name == b"x-forwarded-for"]))
+        self.scope["client"] = None if host is None else (host, 0)
+        scheme = dict(self.headers).get(b"x-forwarded-proto", b"").strip()
+        if self.from_proxy and scheme in {b"http", b"https"}:
+            self.scope["scheme"] = scheme.decode()
+
     def _most_body_bytes(self) -> int:
         return self.max_body_bytes if self.delivery else OTHER_BODY_BYTES
 
@@ -93,9 +102,9 @@ class AsgiConnection(EdgeConnection):
         if _is_delivery(cycle):
             super()._start_asgi_task(cycle, self.app)
         else:
-            headers = cycle.scope["headers"]
-            token, shop = _token(headers), _shop(cycle.scope["path"])
-            self.caller = self.edge.caller_of(token, shop) or self.address(_forwarded_for(headers)) or ""
+            scope = cycle.scope
+            token, shop = _token(scope["headers"]), _shop(scope["path"])
+            self.caller = self.edge.caller_of(token, shop) or (scope["client"][0] if scope["client"] else "")
             self.queued = True
             self.edge.start(self.loop, self.caller, partial(self._start_other, cycle, self.caller, token, shop))
 
@@ -136,10 +145,6 @@ def _nothing() -> None:
 
 def _is_delivery(cycle: Any) -> bool:
     return bool(cycle.scope["path"] == PATH and cycle.scope["method"] == "POST")
-
-
-def _forwarded_for(headers: list[tuple[bytes, bytes]]) -> bytes:
-    return b", ".join([value for name, value in headers if name == b"x-forwarded-for"])
 
 
 def _token(headers: list[tuple[bytes, bytes]]) -> str:

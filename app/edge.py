@@ -82,32 +82,35 @@ Dropped = Literal[
     "refused",
 ]
 
+_SECONDS: Final[dict[Phase, float]] = {
+    "rest": KEEP_ALIVE_SECONDS,
+    # keeps: time for a head
+    "head": HEAD_SECONDS,
+    "body": BODY_SECONDS,
+}
+
 log = structlog.get_logger()
 
 
 class LimitedConnection:
-    """The attributes of a connection that `Edge` reads."""
+    """The part of a connection that `Edge` reads and changes."""
 
     loop: Any
     transport: Any
-    phase: Phase
+    phase: Phase = "head"
     since: float
     """When the phase began, in the loop's time."""
-    held: int
+    held = 0
     """Bytes received that are not answered yet."""
-    delivery: bool
+    delivery = False
     """Whether the request that is received belongs to the share of deliveries."""
-    caller: str
+    caller = ""
     """The shop, token or address of the last request that was not a delivery."""
-    queued: bool
+    queued = False
     """Whether a request of this connection waits to be started."""
 
-    def deadline(self) -> float:
-        """Returns the time at which the phase has taken too long, in the loop's time."""
-        raise NotImplementedError
-
     def late(self) -> None:
-        """Called when the deadline has passed."""
+        """Called when the phase has taken too long."""
         raise NotImplementedError
 
 
@@ -138,12 +141,11 @@ class Edge:
         most: int,
         dropped: Callable[[Dropped, int], None],
         *,
-        delivery_bytes: int = DELIVERY_BYTES,
         other_bytes: int = OTHER_BYTES,
     ) -> None:
         self.dropped = dropped
         self._most = most
-        self._most_bytes = {True: delivery_bytes, False: other_bytes}
+        self._most_bytes = {True: DELIVERY_BYTES, False: other_bytes}
         self._held = {True: 0, False: 0}
         """Bytes that are not answered yet. True: of deliveries. False: of other requests."""
         self.connections: set[LimitedConnection] = set()
@@ -289,11 +291,18 @@ class Edge:
 
     def _sweep(self, loop: Any) -> None:
         now = loop.time()
-        for one in [one for one in self.connections if one.phase != "answer" and now > one.deadline()]:
+        for one in [one for one in self.connections if one.phase != "answer" and now > _deadline(one)]:
             one.late()
         self._sweeping = bool(self.connections)
         if self._sweeping:
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)
+
+
+def _deadline(connection: LimitedConnection) -> float:
+    """Returns the time at which the phase has taken too long, in the loop's time."""
+    if connection.delivery and connection.phase == "body":
+        return connection.since + DELIVERY_BODY_SECONDS
+    return connection.since + _SECONDS[connection.phase]
 
 
 def _unread_bytes(connections: Iterable[LimitedConnection]) -> int:

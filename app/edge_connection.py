@@ -9,21 +9,15 @@ from functools import lru_cache
 from typing import Any, Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.edge import (
-    BODY_SECONDS,
-    DELIVERY_BODY_SECONDS,
     HEAD_BYTES,
-    HEAD_SECONDS,
-    KEEP_ALIVE_SECONDS,
     MOST_HEADERS,
     PIPELINED,
     Dropped,
     Edge,
     LimitedConnection,
-    Phase,
 )
 from app.framing import refusal
 from domain.audit import client_address
@@ -31,14 +25,9 @@ from domain.audit import client_address
 BYTES_PER_PART: Final = 64
 """A body in smaller parts, for example one-byte chunks, is refused, because each part is a call of Python."""
 _FREE_PARTS: Final = 64
-_SECONDS: Final[dict[Phase, float]] = {
-    "rest": KEEP_ALIVE_SECONDS,
-    # keeps: time for a head
-    "head": HEAD_SECONDS,
-    "body": BODY_SECONDS,
-}
-_LONGEST_FORWARDED: Final = 256
-"""Longest X-Forwarded-For in bytes that the address cache accepts. This is enough for a chain of five proxies."""
+_FORWARDED_BYTES: Final = 256
+"""Bytes of X-Forwarded-For that are read, from its end. This is enough for a chain of five proxies. A sender can put a
+text of any length before them, and the address cache must not keep this text."""
 _ADDRESSES: Final = 4096
 
 
@@ -53,18 +42,19 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
         super().__init__(**given)
         self.edge = edge
         self.max_body_bytes = max_body_bytes
-        self.phase: Phase = "head"
         self.since = self.loop.time()
-        self.held = 0
-        self.delivery = False
-        self.caller = ""
-        self.queued = False
+        self.from_proxy = False
+        """Whether the other side is a trusted proxy."""
         self._parts = self._body_bytes = 0
-        self._trusted = self.app.trusted_hosts if isinstance(self.app, ProxyHeadersMiddleware) else ()
+        # uvicorn puts its ProxyHeadersMiddleware around the application. The connection takes the trusted proxies from
+        # it and does its work, because the fast path has no ASGI scope.
+        middleware: Any = self.app
+        self._trusted, self.app = middleware.trusted_hosts, middleware.app
 
     def connection_made(self, transport: Any) -> None:
         """Called for a new connection."""
         super().connection_made(transport)
+        self.from_proxy = self.client is not None and self.client[0] in self._trusted
         self.edge.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -82,13 +72,8 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
         super().resume_writing()
         self.edge.read(self)
 
-    def deadline(self) -> float:
-        """Returns the time at which the phase has taken too long, in the loop's time."""
-        late = DELIVERY_BODY_SECONDS if self.delivery and self.phase == "body" else _SECONDS[self.phase]
-        return self.since + late
-
     def late(self) -> None:
-        """Called when the deadline has passed."""
+        """Called when the phase has taken too long."""
         if self.phase == "rest":
             self.edge.closed(self)
             self.transport.close()
@@ -175,8 +160,8 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
         this header.
         """
         host = self.client[0] if self.client else None
-        if 0 < len(forwarded) <= _LONGEST_FORWARDED and host in self._trusted:
-            return _forwarded(self._trusted, host, forwarded)
+        if self.from_proxy and forwarded:
+            return _forwarded(self._trusted, host, forwarded[-_FORWARDED_BYTES:])
         return host
 
     def _parse(self, data: bytes) -> None:
@@ -210,5 +195,5 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
 
 @lru_cache(maxsize=_ADDRESSES)
 def _forwarded(trusted: Any, host: str | None, forwarded: bytes) -> str | None:
-    """Returns the caller's address as uvicorn's ProxyHeadersMiddleware reads it."""
+    """Returns the last address that is not a trusted proxy."""
     return client_address(trusted.get_trusted_client_address(forwarded.decode("latin-1"))[0] or host)

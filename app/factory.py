@@ -15,7 +15,6 @@ from api.route import to_starlette
 from app.first_series import make_known
 from app.routes import table
 from app.wiring import Services, wire
-from domain.audit import client_address
 from domain.errors import PageInboxError
 from ops import logs
 from ops.access_log import PATH, AccessLog
@@ -94,9 +93,6 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Give a delivery to the receiver, and every other request to Starlette."""
-        if client := scope.get("client"):
-            # A proxy may have forwarded a text of any length as the address. No log, cache or map may keep that text.
-            scope["client"] = client_address(client[0]), client[1]
         if scope["type"] == "http" and scope["path"] == PATH:
             await self._webhook(scope, receive, send)
         else:

@@ -166,6 +166,11 @@ CASES: Final[dict[str, tuple[list[bytes], int, int]]] = {
     "waits to be told to continue": ([post(b"{}", "Expect: 100-continue")[:-2], b"{}"], 1, 0),
     "wants another protocol": ([post(body(), "Connection: upgrade", "Upgrade: websocket")], 1, 1),
     "by a proxy": ([post(body(), "X-Forwarded-For: 173.252.88.66", AGENT)], 1, 1),
+    "by a proxy, after a long text of the sender": (
+        [post(body(), f"X-Forwarded-For: {'9' * 300}, 173.252.88.66")],
+        1,
+        1,
+    ),
     "by two proxies": ([post(body(), "X-Forwarded-For: 173.252.88.66, 127.0.0.1")], 1, 1),
     "with a query": ([ONE.replace(b"/webhook", b"/webhook?a=b")], 1, 0),
     "not HTTP": ([ONE, b"nonsense\r\n\r\n"], 1, 1),

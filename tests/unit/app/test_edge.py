@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
@@ -40,6 +40,8 @@ class Bounded:
         self.answer = asyncio.Event()
         self.answer.set()
         self.asks_facebook = False
+        self.callers: list[tuple[str, str]] = []
+        """The caller's address and the scheme of each request."""
 
     def _told(self, reason: str, n: int) -> None:
         self.dropped[reason] += n
@@ -48,6 +50,7 @@ class Bounded:
         self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
     ) -> None:
         """Reads the body to its end, and answers when `answer` is set."""
+        self.callers.append((scope["client"][0], scope["scheme"]))
         size, more = 0, True
         while more:
             message = await receive()
@@ -85,7 +88,9 @@ class Bounded:
 
 
 @asynccontextmanager
-async def bounded(most: int = 100, most_bytes: int = 1 << 20) -> AsyncIterator[Bounded]:
+async def bounded(
+    most: int = 100, most_bytes: int = 1 << 20, proxies: Sequence[str] = LOOPBACK
+) -> AsyncIterator[Bounded]:
     """Yields a server on loopback."""
     it = Bounded(most, most_bytes)
     protocol: Any = partial(AsgiConnection, it.edge, it.busy, 1 << 20)
@@ -97,6 +102,7 @@ async def bounded(most: int = 100, most_bytes: int = 1 << 20) -> AsyncIterator[B
         ws="none",
         lifespan="off",
         log_config=None,
+        forwarded_allow_ips=list(proxies),
     )
     server = _Server(config)
     with listen(LOOPBACK[0], 0, "PORT") as socket:
@@ -320,3 +326,37 @@ async def test_answers_that_are_not_read_are_bounded() -> None:
         )
         assert len(await closed(reader)) > server.answer_bytes
         assert server.dropped["unread"] < 6
+
+
+def forwarded(*lines: str) -> bytes:
+    """A request that a proxy has forwarded with these lines in its head."""
+    return GET.replace(b"\r\n\r\n", "".join(f"\r\n{line}" for line in lines).encode("latin-1") + b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("lines", "caller"),
+    [
+        (("X-Forwarded-For: 203.0.113.9",), ("203.0.113.9", "http")),
+        (("X-Forwarded-For: 203.0.113.9:4711", "X-Forwarded-Proto: https"), ("203.0.113.9", "https")),
+        (("X-Forwarded-Proto: javascript",), ("127.0.0.1", "http")),
+        (("X-Forwarded-For: 198.51.100.7, 203.0.113.9, 127.0.0.1",), ("203.0.113.9", "http")),
+        (("X-Forwarded-For: 198.51.100.7", "X-Forwarded-For: 203.0.113.9"), ("203.0.113.9", "http")),
+        (("X-Forwarded-For: " + "9" * 5000 + ", 203.0.113.9",), ("203.0.113.9", "http")),
+        (("X-Forwarded-For: caf\u00e9",), ("unknown", "http")),
+        (("X-Forwarded-For:",), ("127.0.0.1", "http")),
+    ],
+)
+async def test_a_trusted_proxy_says_who_calls_and_how(lines: tuple[str, ...], caller: tuple[str, str]) -> None:
+    """The caller is the last address that is not a trusted proxy. Addresses before it come from the caller itself."""
+    async with bounded() as it:
+        reader, _ = await it.send(forwarded(*lines))
+        await reader.readuntil(b"\r\n\r\n0")
+        assert it.callers == [caller]
+
+
+async def test_an_untrusted_sender_cannot_say_who_calls() -> None:
+    """Its own address and the scheme of the connection count."""
+    async with bounded(proxies=["192.0.2.1"]) as it:
+        reader, _ = await it.send(forwarded("X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https"))
+        await reader.readuntil(b"\r\n\r\n0")
+        assert it.callers == [("127.0.0.1", "http")]
