@@ -33,7 +33,7 @@ THREAD: Final = 1_000
 LIVE: Final = 2_000
 """Messages that arrive in each round."""
 FRAMES: Final = 120
-"""of one scroll"""
+"""Frames of one scroll."""
 PATIENCE: Final = 120_000
 """Milliseconds."""
 

@@ -31,22 +31,22 @@ from graph_client.wire import HttpRequest, build
 
 GROUP: Final = "fetch 50 items from Facebook"
 READS: Final = 500
-"""of each kind in a round"""
+"""Calls of each kind in a round."""
 WARM_UP: Final = 50
 ITEMS: Final = 50
 
 STALL_GROUP: Final = "200 readers of 50 Pages"
 PAGES: Final = 50
 READERS: Final = 4
-"""of each Page"""
+"""Readers of each Page."""
 PAUSE_SECONDS: Final = 1.0
 """Seconds between two reads of a person who looks through a Page. Without a pause, this would measure the limit of a
 core."""
 _ROUND: Final = 4
-"""times the seconds of a load. This gives a thousand reads, of which ten are above the p99."""
+"""Factor for the seconds of a load. This gives a thousand reads, of which ten are above the p99."""
 _STALL: Final = 1.25
-"""times a round. A reader of the stalled Page gets no answer during the round, but gets an answer within a try of 8
-s."""
+"""Factor for the seconds of a round. A reader of the stalled Page gets no answer during the round, but gets an
+answer within a try of 8 s."""
 
 _SEAL_KEY: Final = b64encode(b"seal-key-of-the-benchmark-32-by.").decode()
 

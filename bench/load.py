@@ -26,7 +26,7 @@ APP_SECRET: Final = Secret("app-secret-of-the-benchmark")
 CONNECTIONS: Final = 64
 """The number of connections. Facebook opens a few dozen to a busy receiver."""
 CUSTOMERS: Final = 40
-"""of each shop"""
+"""Customers of each shop."""
 PER_BATCH: Final = 100
 """Messages per delivery when a store is only filled."""
 AGAIN_SECONDS: Final = 0.2

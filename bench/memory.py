@@ -26,7 +26,7 @@ SHOPS: Final = 200
 DELIVERIES: Final = 15_000
 """The number of deliveries, with about 40,000 messages to keep."""
 CUSTOMERS: Final = 25
-"""of each shop: about ten messages with each customer in five days"""
+"""Customers of each shop, with about ten messages each in five days."""
 
 
 def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasured]:

@@ -57,7 +57,7 @@ class Process:
 
 
 def free_port() -> int:
-    """A free port of loopback."""
+    """Returns a free port of loopback."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port

@@ -33,7 +33,7 @@ PAGE: Final = 50
 PAGES_DOWN: Final = 100
 """The position of the deep page: 5,000 messages below the newest."""
 READS: Final = 1_000
-"""of each kind in a round, so that ten are above the p99"""
+"""Reads of each kind in a round, so that ten are above the p99."""
 FRESH: Final = 40
 """Pages per round without an earlier read. Below the deep page there are enough for seven rounds."""
 SEARCHES: Final = 5

@@ -15,7 +15,7 @@ _PLAIN: Final = {"integer": "number", "number": "number", "string": "string", "b
 
 
 def types() -> str:
-    """The whole text of client/answers.d.ts."""
+    """Returns the whole text of client/answers.d.ts."""
     document = describe(application().routes, version="1")
     schemas = [_interface(_name(name), schema) for name, schema in document["components"]["schemas"].items()]
     queries = [
@@ -36,14 +36,14 @@ def types() -> str:
 
 
 def _query(parameters: list[Json]) -> Json:
-    """The query of an operation as the schema of an object."""
+    """Returns the query of an operation as the schema of an object."""
     asked = [one for one in parameters if one["in"] == "query"]
     fields = {one["name"]: {"description": one.get("description", ""), **one["schema"]} for one in asked}
     return {"type": "object", "properties": fields, "required": [one["name"] for one in asked if one["required"]]}
 
 
 def _interface(name: str, schema: Json) -> str:
-    """A named type with the descriptions of its fields."""
+    """Returns a named type with the descriptions of its fields."""
     about = _comment(schema.get("description", ""), "")
     if "properties" not in schema:
         return f"{about}export type {name} = {_type(schema)};"

@@ -43,7 +43,7 @@ Row = tuple[str, ...]
 
 
 def reference() -> str:
-    """The whole text of docs/reference.md."""
+    """Returns the whole text of docs/reference.md."""
     app = application()
     routes = [(route.method, _code(route.path), _code(route.scope) or "public", route.summary) for route in app.routes]
     operators = [
@@ -101,12 +101,12 @@ _WEBHOOK: Final[list[Row]] = [
 
 
 def recipes() -> list[tuple[str, str]]:
-    """The targets of the Makefile, each with the sentence that `make help` prints."""
+    """Returns the targets of the Makefile, each with the sentence that `make help` prints."""
     return _RECIPE.findall((ROOT / "Makefile").read_text(encoding="utf-8"))
 
 
 def commands(group: click.Group, prefix: str) -> Iterator[tuple[str, str]]:
-    """Each command of a group as it is typed, with the first paragraph of its help."""
+    """Returns each command of a group as it is typed, with the first paragraph of its help."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -119,7 +119,7 @@ def commands(group: click.Group, prefix: str) -> Iterator[tuple[str, str]]:
 
 
 def stored_keys(table: str) -> list[Row]:
-    """Name, type, content and lifetime of each key, from the indented table in a docstring.
+    """Returns name, type, content and lifetime of each key, from the indented table in a docstring.
 
     Raises ValueError for an indented line that is not a row.
     """
@@ -134,7 +134,7 @@ def stored_keys(table: str) -> list[Row]:
 
 
 def limits() -> list[Row]:
-    """What is limited, the limit, the reason and the place, for each constant whose docstring says `Limit:`."""
+    """Returns what is limited, the limit, the reason and the place, for each constant whose docstring says `Limit:`."""
     packages = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
     folders = sorted({name.partition(".")[0] for name in packages})
     return [row for folder in folders for path in sorted((ROOT / folder).rglob("*.py")) for row in _limits_of(path)]
@@ -157,7 +157,7 @@ def _limits_of(path: Path) -> Iterator[Row]:
 
 
 def _amount(name: str, value: float) -> str:
-    """A limit with its unit, which the end of its name says."""
+    """Returns a limit with its unit, which the end of its name says."""
     if name.endswith("_BYTES"):
         steps = ((1024 * 1024, "MiB"), (1024, "KiB"), (1, "bytes"))
     elif name.endswith("_SECONDS"):
@@ -169,7 +169,7 @@ def _amount(name: str, value: float) -> str:
 
 
 def _parameter(param: click.Parameter) -> str:
-    """An option or argument as a usage line writes it."""
+    """Returns an option or argument as a usage line writes it."""
     if isinstance(param, click.Argument):
         return param.human_readable_name
     flag = isinstance(param, click.Option) and param.is_flag
@@ -184,7 +184,7 @@ def _default(setting: Setting) -> str:
 
 
 def _sentences(text: str | None) -> str:
-    """A docstring in one line."""
+    """Returns a docstring in one line."""
     return " ".join((text or "").split())
 
 
@@ -198,12 +198,12 @@ def _table(head: Row, rows: Iterable[Row]) -> str:
 
 
 def with_integrity(text: str, module: bytes) -> str:
-    """A document with the hash of the client that a browser compares (www.w3.org/TR/SRI)."""
+    """Returns a document with the hash of the client that a browser compares (www.w3.org/TR/SRI)."""
     return re.sub(r"sha384-[\w+/=]{64}", "sha384-" + b64encode(sha384(module).digest()).decode(), text)
 
 
 def generated() -> dict[Path, str]:
-    """Every file that `make docs` writes, and its whole text."""
+    """Returns every file that `make docs` writes, and its whole text."""
     integrate = with_integrity(INTEGRATE.read_text(encoding="utf-8"), MODULE.read_bytes())
     return {REFERENCE: reference(), TYPES: client_types.types(), INTEGRATE: integrate}
 

@@ -1,4 +1,4 @@
-"""The back end of the example: gives the page, and a token for its shop that lives for five minutes.
+"""The back end of the example: sends the page, and makes a token for its shop that is valid for five minutes.
 
 It runs beside `page-inbox run`. A real back end checks first that its user is signed in and works for this shop, and
 makes the token itself with a JWT library: docs/integrate.md says how.
@@ -17,10 +17,10 @@ MINT = (sys.executable, "-m", "app", "token", "--shop", SHOP, "--scope", "messag
 
 
 class Handler(BaseHTTPRequestHandler):
-    """`GET /` and `POST /token`."""
+    """Answers `GET /` and `POST /token`."""
 
     def do_GET(self) -> None:
-        """The page, with the addresses that it uses."""
+        """Send the page, with the addresses that it uses."""
         if self.path != "/":
             self.send_error(404)
             return
@@ -28,7 +28,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer("text/html; charset=utf-8", page.replace("{inbox}", INBOX).replace("{shop}", SHOP))
 
     def do_POST(self) -> None:
-        """A token. A page of another origin can send this request, but it cannot read the answer."""
+        """Send a token. A page of another origin can send this request, but it cannot read the answer."""
         if self.path != "/token":
             self.send_error(404)
             return
