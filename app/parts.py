@@ -47,7 +47,7 @@ from graph_client.calls import Calls
 from graph_client.claims import Claims
 from graph_client.client import Client
 from graph_client.graph_reader import GraphReader
-from graph_client.healing import Healing
+from graph_client.heal_requests import Healing
 from graph_client.page_remover import PageRemover
 from graph_client.pages import Pages
 from graph_client.token_death import TokenDeath

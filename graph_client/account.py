@@ -56,22 +56,6 @@ class Budgets(Protocol):
         ...
 
 
-class Account(Protocol):
-    """Allows each try, and gets its result."""
-
-    async def admit(self, left: float) -> Secret:
-        """Wait until the call may start and return the token for it. `left` is the number of seconds that remain.
-
-        Raises:
-            GraphError: the call is not allowed.
-        """
-        ...
-
-    async def settle(self, reply: Reply) -> None:
-        """Note the result of the try."""
-        ...
-
-
 TokenDied = Callable[[ShopId, PageId, Credentials, TokenDead], Awaitable[None]]
 
 
@@ -100,7 +84,7 @@ class PageAccount:
     `patience` is the longest wait before a call may start, in seconds.
     """
 
-    ledger: BudgetRecorder
+    recorder: BudgetRecorder
     shop: ShopId
     page: PageId
     limit: Limit
@@ -109,9 +93,13 @@ class PageAccount:
     _credentials: Credentials | None = field(default=None, init=False)
 
     async def admit(self, left: float) -> Secret:
-        """Wait until the call may start, and return the Page's token."""
+        """Wait until the call may start, and return the Page's token. `left` is the number of seconds that remain.
+
+        Raises:
+            GraphError: the call is not allowed.
+        """
         patience = min(self.patience, left)
-        entry = await self.ledger.budgets.enter(
+        entry = await self.recorder.budgets.enter(
             self.shop, self.page, self.limit, spacing=self.spacing, patience=patience
         )
         credentials = self._credentials = entry.credentials
@@ -122,41 +110,40 @@ class PageAccount:
         if entry.held:
             raise Throttled(self.limit, retry_after=math.ceil(entry.held))
         if entry.wait:
-            await self.ledger.sleep(entry.wait)
+            await self.recorder.sleep(entry.wait)
         return credentials.token
 
     async def settle(self, reply: Reply) -> None:
         """Slow calls down before the limit and stop them at the limit. Mark a dead token as dead for every replica."""
         refused = reply.result.limit if isinstance(reply.result, Throttled) else None
         for limit, share in reply.usage.share.items():
-            self.ledger.metrics.graph_usage(limit, share)
-            told = advice(share, reply.usage.regain.get(limit, 0), limit)
-            if told.hold and limit != refused:
-                await self.ledger.hold(limit, told.hold, (self.shop, self.page))
-            elif told.spacing and limit != "app":
-                await self.ledger.budgets.slow(self.shop, self.page, limit, told.spacing, SLOW_SECONDS)
+            self.recorder.metrics.graph_usage(limit, share)
+            advised = advice(share, reply.usage.regain.get(limit, 0), limit)
+            if advised.hold and limit != refused:
+                await self.recorder.hold(limit, advised.hold, (self.shop, self.page))
+            elif advised.spacing and limit != "app":
+                await self.recorder.budgets.slow(self.shop, self.page, limit, advised.spacing, SLOW_SECONDS)
         match reply.result:
             case Throttled() as throttled:
                 throttled.retry_after = wait_after(throttled, reply.usage)
-                await self.ledger.hold(throttled.limit, throttled.retry_after, (self.shop, self.page))
+                await self.recorder.hold(throttled.limit, throttled.retry_after, (self.shop, self.page))
             case PolicyBlocked() as blocked:
                 for limit in PAGE_LIMITS:
-                    await self.ledger.hold(limit, blocked.retry_after or 0, (self.shop, self.page))
+                    await self.recorder.hold(limit, blocked.retry_after or 0, (self.shop, self.page))
             case TokenDead() as dead if self._credentials is not None:
-                await self.ledger.token_died(self.shop, self.page, self._credentials, dead)
+                await self.recorder.token_died(self.shop, self.page, self._credentials, dead)
 
 
 @dataclass(slots=True)
 class BareAccount:
     """The account of a token that no Page has yet, or of the app's own token. Only the app's budget counts."""
 
-    ledger: BudgetRecorder
+    recorder: BudgetRecorder
     token: Secret
 
-    async def admit(self, left: float) -> Secret:
-        """Return the token at once, unless the app's calls are stopped."""
-        del left
-        if held := await self.ledger.budgets.app_held():
+    async def admit(self, _left: float) -> Secret:
+        """Return the token at once. Raises Throttled if the app's calls are stopped."""
+        if held := await self.recorder.budgets.app_held():
             raise Throttled("app", retry_after=math.ceil(held))
         return self.token
 
@@ -165,4 +152,8 @@ class BareAccount:
         if isinstance(reply.result, Throttled):
             reply.result.retry_after = wait_after(reply.result, reply.usage)
             if reply.result.limit == "app":
-                await self.ledger.hold("app", reply.result.retry_after, None)
+                await self.recorder.hold("app", reply.result.retry_after, None)
+
+
+Account = PageAccount | BareAccount
+"""Allows each try of a call, and gets its result."""

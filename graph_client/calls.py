@@ -52,7 +52,7 @@ class Calls:
     ) -> None:
         self._client = client
         self._metrics = metrics
-        self._ledger = BudgetRecorder(budgets, metrics, token_died, sleep)
+        self._recorder = BudgetRecorder(budgets, metrics, token_died, sleep)
         self._clock = clock
         self._sleep = sleep
         self._draw = draw
@@ -80,7 +80,7 @@ class Calls:
             GraphError: Facebook refuses or does not answer.
             PageInboxError: kind not_found if the Page is not the shop's; unavailable if the store is unavailable.
         """
-        account = PageAccount(self._ledger, shop, page, make_ask(items).limit, spacing, patience)
+        account = PageAccount(self._recorder, shop, page, make_ask(items).limit, spacing, patience)
         seconds = max(self._policy.deadline, patience)
         deadline = self._clock() + seconds
         try:
@@ -95,7 +95,7 @@ class Calls:
         Raises:
             GraphError: Facebook refuses or does not answer.
         """
-        account = BareAccount(self._ledger, token)
+        account = BareAccount(self._recorder, token)
         seconds = self._policy.deadline
         try:
             async with asyncio.timeout(seconds + NOTING_SECONDS):

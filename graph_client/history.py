@@ -87,8 +87,8 @@ def attachments_of(raw: dict[str, Any]) -> list[Fact]:
     for share in _rows(raw.get("shares")):
         link, title = _address(share.get("link")), share.get("name")
         if link is None or link not in there:
-            told = {"url": link, "title": title if isinstance(title, str) and title else None}
-            facts.append({"type": "fallback", **{name: one for name, one in told.items() if one is not None}})
+            members = {"url": link, "title": title if isinstance(title, str) and title else None}
+            facts.append({"type": "fallback", **{name: one for name, one in members.items() if one is not None}})
     return facts
 
 

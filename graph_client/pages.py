@@ -20,15 +20,7 @@ from graph_client.fields import FIELDS, NEEDED_FIELDS, missing
 from graph_client.schedule import DAY, KEPT, SOON, missed_since
 from graph_client.store import Grants, Purger, Registry, Watchlist
 from graph_client.token_checks import TokenChecks
-from graph_client.token_facts import (
-    TokenFacts,
-    TokenRefused,
-    expires_at,
-    granted_by,
-    missing_permissions,
-    names_its_page,
-    require_needed,
-)
+from graph_client.token_facts import TokenFacts, TokenRefused, read_facts, require_needed
 from graph_client.wire import Ask
 
 UNSUBSCRIBE_SECONDS: Final = 4.0
@@ -208,12 +200,12 @@ class Pages:
             # Facebook does not inspect a token of another app.
             raise TokenRefused("token_of_another_app", "This token was made for another app, or is none.") from None
         data: dict[str, Any] = answer.node("data")
-        lacking = missing_permissions(data, page, self._app_id)
-        if not names_its_page(data):
-            told = await self._calls.with_token(token, "me", edges.me())
-            if str(told.body.get("id")) != page:
+        facts = read_facts(data, page, self._app_id)
+        if data.get("profile_id") is None:
+            owner = await self._calls.with_token(token, "me", edges.me())
+            if str(owner.body.get("id")) != page:
                 raise TokenRefused("token_of_another_page", "This token belongs to another Page.")
-        return TokenFacts(lacking, granted_by(data), expires_at(data))
+        return facts
 
     async def subscribe(self, shop: ShopId, page: PageId, delivered: tuple[str, ...] = ()) -> Subscription:
         """Have Facebook deliver the Page's webhooks. `delivered` are the fields that Facebook delivers already.

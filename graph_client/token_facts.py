@@ -40,22 +40,8 @@ class TokenFacts:
     expires_at: int | None = None
 
 
-def granted_by(data: Mapping[str, Any]) -> str | None:
-    """Returns the app-scoped id of the person who granted the token, or None if Facebook does not say."""
-    person = data.get("user_id")
-    if isinstance(person, bool) or not isinstance(person, int | str):
-        return None
-    return str(person) if str(person) not in {"", "0"} else None
-
-
-def expires_at(data: Mapping[str, Any]) -> int | None:
-    """Returns when the token ends, in milliseconds. Facebook sends Unix seconds, and 0 for a token without an end."""
-    seconds = data.get("expires_at")
-    return seconds * 1000 if type(seconds) is int and 0 < seconds <= LAST_MOMENT // 1000 else None
-
-
-def missing_permissions(data: Mapping[str, Any], page: PageId, app_id: str) -> tuple[str, ...]:
-    """Returns the permissions that some feature needs and the token lacks; () if nothing is missing.
+def read_facts(data: Mapping[str, Any], page: PageId, app_id: str) -> TokenFacts:
+    """Returns the facts about a live token of this Page. An answer without `profile_id` does not say which Page it is.
 
     Raises:
         TokenDead: the token is not valid any more.
@@ -73,7 +59,8 @@ def missing_permissions(data: Mapping[str, Any], page: PageId, app_id: str) -> t
     profile = data.get("profile_id")
     if profile is not None and str(profile) != page:
         raise TokenRefused("token_of_another_page", "This token belongs to another Page.")
-    return missing(NEEDED_PERMISSIONS + WANTED_PERMISSIONS, _granted(data, page))
+    lacking = missing(NEEDED_PERMISSIONS + WANTED_PERMISSIONS, _granted(data, page))
+    return TokenFacts(lacking, _person(data), _end(data))
 
 
 def require_needed(lacking: Iterable[str]) -> None:
@@ -83,9 +70,18 @@ def require_needed(lacking: Iterable[str]) -> None:
         raise PermissionMissing(needed)
 
 
-def names_its_page(data: Mapping[str, Any]) -> bool:
-    """Returns whether the answer says which Page the token is for."""
-    return data.get("profile_id") is not None
+def _person(data: Mapping[str, Any]) -> str | None:
+    """Returns the app-scoped id of the person who granted the token, or None if Facebook does not say."""
+    person = data.get("user_id")
+    if isinstance(person, bool) or not isinstance(person, int | str):
+        return None
+    return str(person) if str(person) not in {"", "0"} else None
+
+
+def _end(data: Mapping[str, Any]) -> int | None:
+    """Returns when the token ends, in milliseconds. Facebook sends Unix seconds, and 0 for a token without an end."""
+    seconds = data.get("expires_at")
+    return seconds * 1000 if type(seconds) is int and 0 < seconds <= LAST_MOMENT // 1000 else None
 
 
 def _granted(data: Mapping[str, Any], page: PageId) -> set[str]:

@@ -89,7 +89,7 @@ def _is_video(attachment: object) -> bool:
 
 def _video(post: Fact, attachment: Fact) -> Fact:
     media, target = _object(attachment, "media"), _object(attachment, "target")
-    told = {
+    members = {
         "id": target.get("id", post.get("id")),
         "title": attachment.get("title"),
         "description": attachment.get("description", post.get("message")),
@@ -100,7 +100,7 @@ def _video(post: Fact, attachment: Fact) -> Fact:
         "source": media.get("source"),
         "post_id": post.get("id"),
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _object(fact: Fact, name: str) -> Fact:

@@ -7,7 +7,7 @@ import pytest
 from domain.ids import PageId
 from graph_client.errors import PermissionMissing, TokenDead
 from graph_client.fields import NEEDED_PERMISSIONS, WANTED_PERMISSIONS
-from graph_client.token_facts import TokenRefused, granted_by, missing_permissions, names_its_page, require_needed
+from graph_client.token_facts import TokenRefused, read_facts, require_needed
 
 APP, PAGE = "200000000000001", PageId("104200000000001")
 ALL = [*NEEDED_PERMISSIONS, *WANTED_PERMISSIONS]
@@ -16,7 +16,7 @@ GOOD: dict[str, Any] = {"app_id": APP, "type": "PAGE", "profile_id": PAGE, "is_v
 
 def lacking(**other: Any) -> tuple[str, ...]:
     """Returns what a good token with this change lacks."""
-    return missing_permissions({**GOOD, **other}, PAGE, APP)
+    return read_facts({**GOOD, **other}, PAGE, APP).missing_permissions
 
 
 def without(name: str) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def test_only_true_is_valid(told: object) -> None:
     with pytest.raises(TokenDead):
         lacking(is_valid=told)
     with pytest.raises(TokenDead):
-        missing_permissions(without("is_valid"), PAGE, APP)
+        read_facts(without("is_valid"), PAGE, APP)
 
 
 @pytest.mark.parametrize(
@@ -77,10 +77,8 @@ def test_a_living_token_of_somebody_else_is_refused(other: dict[str, Any], reaso
 
 def test_what_facebook_does_not_tell_of_a_token_is_not_held_against_it() -> None:
     """This concerns type and Page. The service then finds the token's Page in another way."""
-    assert missing_permissions(without("type"), PAGE, APP) == ()
-    assert missing_permissions(without("profile_id"), PAGE, APP) == ()
-    assert names_its_page(GOOD)
-    assert not names_its_page(without("profile_id"))
+    assert read_facts(without("type"), PAGE, APP).missing_permissions == ()
+    assert read_facts(without("profile_id"), PAGE, APP).missing_permissions == ()
 
 
 @pytest.mark.parametrize("permission", ALL)
@@ -131,11 +129,11 @@ def test_without_what_is_needed_a_page_is_not_served() -> None:
 @pytest.mark.parametrize("told", ["10000000000000042", 10000000000000042])
 def test_the_person_who_granted_it_is_told(told: Any) -> None:
     """The id may be a text or a number."""
-    assert granted_by({**GOOD, "user_id": told}) == "10000000000000042"
+    assert read_facts({**GOOD, "user_id": told}, PAGE, APP).granted_by == "10000000000000042"
 
 
 @pytest.mark.parametrize("told", [None, "", 0, "0", True, 1.5, ["1"], {}])
 def test_what_names_nobody_is_nobody(told: Any) -> None:
     """A system user's token may name no person."""
-    assert granted_by({**GOOD, "user_id": told}) is None
-    assert granted_by(GOOD) is None
+    assert read_facts({**GOOD, "user_id": told}, PAGE, APP).granted_by is None
+    assert read_facts(GOOD, PAGE, APP).granted_by is None

@@ -1,4 +1,4 @@
-"""Starts healing on request of a shop, and reads its progress."""
+"""A shop's requests for healing, and the progress that it reads."""
 
 from collections.abc import Callable
 from dataclasses import replace
