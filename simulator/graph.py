@@ -6,7 +6,6 @@ tokens are only in its answers.
 
 import asyncio
 import copy
-import re
 from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -27,7 +26,6 @@ from simulator.serialize import Document, serialize
 _MOST_FORM = 64 * 1024
 """The largest form that is read, in bytes. A list of fields has a few hundred."""
 _CHUNK = 64 * 1024
-_LIMIT_INSIDE = re.compile(r"\.limit\((\d{1,9})\)")
 
 
 def graph_app(world: World, faults: Faults | None = None, seen: Seen | None = None) -> ASGIApp:
@@ -75,8 +73,6 @@ class _Graph:
 
     async def _answer(self, call: Call, path: str, page: str | None, receive: Receive, send: Send) -> None:
         fault = self._faults.take(path, page)
-        if latency := self._faults.latency(page):
-            await self._held_up(asyncio.sleep(latency), receive)
         if isinstance(fault, Stalls):
             until = fault.until
             await self._held_up(until.passed() if isinstance(until, Barrier) else asyncio.sleep(until), receive)
@@ -118,7 +114,7 @@ class _Graph:
     def _looked_up(self, call: Call) -> Document:
         world = self._world
         token = check(world, call)
-        if self._faults.reduce_above is not None and _most(call) > self._faults.reduce_above:
+        if self._faults.reduce_above is not None and _limit(call) > self._faults.reduce_above:
             raise reduce_the_amount()
         match (call.method, call.path):
             case ("GET" | "POST" | "DELETE", (_, "subscribed_apps")):
@@ -130,8 +126,6 @@ class _Graph:
                 return method(world, call, token)
             case ("GET", ("debug_token",)):
                 return graph_apps.inspected(world, call, token)
-            case ("GET", ("me",)) if token.type != "PAGE":
-                return graph_apps.oneself(world, call, token)
             case ("GET", (name,)) if name == world.app_id:
                 return graph_apps.app(world, call, token)
             case ("GET", (_,)):
@@ -233,10 +227,9 @@ async def _hung_up(receive: Receive) -> None:
         pass
 
 
-def _most(call: Call) -> int:
-    """Returns the highest `limit` that a call asks for at any level. An edge without a limit lists 25 objects."""
-    limits = [int(found) for found in _LIMIT_INSIDE.findall(call.params.get("fields", ""))]
-    if len(call.path) == 2 and call.path[1] != "subscribed_apps":
-        text = call.params.get("limit", str(DEFAULT_LIMIT))
-        limits.append(int(text) if text.isascii() and text.isdigit() else 0)
-    return max(limits, default=0)
+def _limit(call: Call) -> int:
+    """Returns the number of objects that a call lists: its `limit`, or 25 without one."""
+    if len(call.path) != 2 or call.path[1] == "subscribed_apps":
+        return 0
+    text = call.params.get("limit", str(DEFAULT_LIMIT))
+    return int(text) if text.isascii() and text.isdigit() else 0

@@ -31,7 +31,7 @@ SUBSCRIBABLE = _PAGE.union(_OF_MESSENGER.split())
 def subscriptions(world: World, call: Call, token: Token) -> Document:
     """`GET /{page}/subscribed_apps`: the apps that are subscribed to the Page, or an empty list."""
     page = _page(world, call, token)
-    only(call, "fields", "limit", "after", "before")
+    only(call, "fields")
     chosen = [one.name for one in choose("Application", call.params.get("fields"))]
     apps: list[Document] = [
         {
@@ -140,13 +140,3 @@ def app(world: World, call: Call, token: Token) -> Document:
     node = {"id": world.app_id, "name": "Page Inbox", "link": f"https://www.facebook.com/games/?app_id={world.app_id}"}
     chosen = choose("Application", call.params.get("fields", "id,name,link"))
     return {one.name: node[one.name] for one in chosen if one.name in node} | {"id": world.app_id}
-
-
-def oneself(world: World, call: Call, token: Token) -> Document:
-    """`GET /me` with a person's token. With a Page's token, the node of the Page answers."""
-    if token.type != "USER":
-        raise no_such_object("me")
-    only(call, "fields", "metadata")
-    person = {"id": token.user_id, "name": "Sokha", "first_name": "Sokha"}
-    chosen = choose("User", call.params.get("fields", "id,name"))
-    return {one.name: person[one.name] for one in chosen if one.name in person} | {"id": token.user_id}

@@ -84,9 +84,6 @@ def check(world: World, call: Call) -> Token:
         raise unreadable_query("Unknown path components: the version is missing")
     if call.version not in VERSIONS:
         raise unreadable_query(f"Unknown path components: /{call.version}")
-    for gone in ("date_format", "ids"):
-        if gone in call.params:
-            raise bad_parameter(f"{gone} is not supported in v26.0 or later")
     if call.token is None:
         raise unreadable_query("An active access token must be used to query information about the current user.")
     token = world.tokens.get(call.token)
@@ -108,9 +105,7 @@ def why_dead(world: World, token: Token) -> int | None:
 def _check_proof(world: World, call: Call, token: str) -> None:
     given = call.params.get("appsecret_proof")
     if given is None:
-        if world.require_proof:
-            raise _proof_refused(world, "API calls from the server require an appsecret_proof argument")
-        return
+        raise _proof_refused(world, "API calls from the server require an appsecret_proof argument")
     at = call.params.get("appsecret_time") if world.timed_proof else None
     if at is not None:
         if not at.isascii() or not at.isdigit():

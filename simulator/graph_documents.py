@@ -22,7 +22,6 @@ def post(
     number: int,
     published: bool,
     attachments: Sequence[Document],
-    visitor: Document | None,
 ) -> Document:
     """A post. A post with photos only has no message."""
     return {
@@ -35,7 +34,7 @@ def post(
         "is_hidden": False,
         "is_expired": False,
         "is_popular": False,
-        "from": visitor or {"id": page.id, "name": page.name},
+        "from": {"id": page.id, "name": page.name},
         "reactions": 0,
         "likes": 0,
         "attachments": list(attachments),

@@ -3,15 +3,14 @@
 Which permission each needs: developers.facebook.com/docs/graph-api/reference, and messenger-platform/conversations.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from simulator.graph_call import Call, on_page, only, permit
-from simulator.graph_fields import Chosen, choose
+from simulator.graph_fields import choose
 from simulator.graph_nodes import Node, NodeType, Token
 from simulator.graph_paging import DEFAULT_LIMIT, MOST, Place, Wanted, page_of
 from simulator.graph_refusals import GraphErrorAnswer, bad_parameter, no_such_object
-from simulator.graph_render import listed, newest_first, render, summary_of
+from simulator.graph_render import render
 from simulator.graph_world import World
 from simulator.serialize import Document
 
@@ -31,43 +30,27 @@ _PERMISSIONS: dict[NodeType, tuple[int, tuple[str, ...]]] = {
 }
 """The error code when a node is refused, and the permissions that reading the node needs."""
 
-_OF_POSTS = ("since", "until", "__paging_token", "include_hidden", "show_expired")
-
 _EDGES: dict[tuple[str, str], tuple[str, tuple[str, ...], int, tuple[str, ...]]] = {
-    ("Page", "published_posts"): (
-        "PagePost",
-        _OF_POSTS,
-        10,
-        _READ,
-    ),
-    ("Page", "posts"): ("PagePost", _OF_POSTS, 10, _READ),
-    ("Page", "feed"): (
-        "PagePost",
-        _OF_POSTS,
-        10,
-        _READ_VISITORS,
-    ),
+    ("Page", "published_posts"): ("PagePost", ("since", "until", "__paging_token"), 10, _READ),
     ("Page", "videos"): ("Video", ("type",), 10, (*_READ, "pages_show_list")),
-    ("Page", "live_videos"): ("LiveVideo", ("broadcast_status", "type"), 10, (*_READ, "pages_show_list")),
-    ("Page", "conversations"): ("UnifiedThread", ("platform", "user_id", "folder"), 200, _INBOX),
+    ("Page", "live_videos"): ("LiveVideo", (), 10, (*_READ, "pages_show_list")),
+    ("Page", "conversations"): ("UnifiedThread", ("platform", "user_id"), 200, _INBOX),
     ("UnifiedThread", "messages"): ("Message", (), 200, _INBOX),
     **{
-        (node_type, "comments"): (
-            "Comment",
-            ("filter", "order", "summary", "since", "live_filter"),
-            10,
-            _READ_VISITORS,
-        )
+        (node_type, "comments"): ("Comment", ("filter", "order", "since", "live_filter"), 10, _READ_VISITORS)
         for node_type in ("PagePost", "Video", "LiveVideo", "Comment")
     },
 }
 """Maps node type and edge to the type of the listed nodes, the edge's parameters, the error code and the
 permissions."""
 
+_ORDERS = ("chronological", "reverse_chronological")
+_FILTERS = ("toplevel", "stream")
+
+_NEWEST_FIRST = frozenset({"messages", "conversations", "published_posts", "videos", "live_videos"})
+
 LOW_QUALITY = "low quality"
 """Marks a comment in the fake's own notes; no field of Graph has this name."""
-
-_POSTS = ("posts", "published_posts", "feed")
 
 
 def node(world: World, call: Call, token: Token) -> Document:
@@ -81,8 +64,6 @@ def node(world: World, call: Call, token: Token) -> Document:
         if world.customers == "empty":
             return {}
     chosen = choose(found.type, call.params.get("fields"))
-    if found.type == "Message" and found.above is not None and found.rank < _oldest_readable(world, found.above):
-        raise GraphErrorAnswer(100, "(#100) The message you are trying to read has been deleted", subcode=2018001)
     return render(found, chosen, _place(call))
 
 
@@ -94,15 +75,13 @@ def edge(world: World, call: Call, token: Token) -> Document:
     if known is None:
         raise bad_parameter(f"Tried accessing nonexisting field ({name}) on node type ({found.type})")
     listed_type, own, code, scopes = known
-    only(call, "fields", "limit", "after", "before", *own)
+    only(call, "fields", "limit", "after", *own)
     permit(token, code, scopes)
     chosen = choose(listed_type, call.params.get("fields"))
     wanted = _wanted(world, call, name)
-    if token.type == "USER" and name == "comments":
-        return {"data": []}  # a person's own token cannot read a Page's content
     if name == "videos":
         _videos_may_be_read(world, call)
-    nodes = found.edges.get(listed(name, call.params.get("filter")), [])
+    nodes = found.edges.get(_listed(name, call.params.get("filter")), [])
     if name == "live_videos" and not world.live_videos_readable:
         raise bad_parameter("Reading is not possible on this edge")
     if name == "comments" and found.type in ("Video", "LiveVideo"):
@@ -110,13 +89,11 @@ def edge(world: World, call: Call, token: Token) -> Document:
     if name == "conversations":
         nodes = _conversations(world, found, nodes, call)
     page = page_of(nodes, wanted)
-    answer: Document = {"data": _rendered(world, found, page.nodes, chosen, _place(call))}
+    answer: Document = {"data": [render(one, chosen, _place(call)) for one in page.nodes]}
     shown = {key: value for key, value in call.params.items() if key in ("fields", "filter", "order", *own)}
     paging = page.paging(_place(call), f"{found.id}/{name}", {**shown, "limit": wanted.limit})
     if paging is not None:
         answer["paging"] = paging
-    if name == "comments" and call.params.get("summary", "false") not in ("false", "0", ""):
-        answer["summary"] = summary_of(found, call.params.get("order"))
     return answer
 
 
@@ -126,10 +103,8 @@ def _object(world: World, call: Call, token: Token) -> Node:
     if name == "me" and token.profile is not None:
         name = token.profile
     found = world.objects.get(name)
-    if found is None or not (on_page(token, found.page) or token.type == "USER"):
+    if found is None or not on_page(token, found.page):
         raise no_such_object(name)
-    if token.type == "USER" and found.type not in ("Page", "PagePost", "Video", "Comment"):
-        raise GraphErrorAnswer(210, "(#210) A page access token is required to request this resource.", status=403)
     return found
 
 
@@ -139,17 +114,33 @@ def _wanted(world: World, call: Call, name: str) -> Wanted:
     if not text.isascii() or not text.isdigit():
         raise bad_parameter("Param limit must be an integer")
     limit = int(text)
-    if limit > MOST and name in _POSTS:
+    if limit > MOST and name == "published_posts":
         raise bad_parameter(f"Please reduce the limit: at most {MOST} posts can be requested")
     return Wanted(
         min(limit, MOST),
         after=params.get("after"),
-        before=params.get("before"),
         since=_seconds(params.get("since")),
         until=_seconds(params.get("until")),
-        newest_first=newest_first(name, params.get("order")),
+        newest_first=_newest_first(name, params.get("order")),
         gaps=world.empty_pages,
     )
+
+
+def _newest_first(edge: str, order: str | None) -> bool:
+    """Returns whether an edge is listed from the newest. Comments are listed from the oldest by default. Raises
+    GraphRefused."""
+    if order is None:
+        return edge in _NEWEST_FIRST
+    if order not in _ORDERS:
+        raise bad_parameter(f"Param order must be one of {_ORDERS}")
+    return order == "reverse_chronological"
+
+
+def _listed(edge: str, chosen_filter: str | None) -> str:
+    """Returns the nodes that an edge lists with this filter. Raises GraphRefused."""
+    if chosen_filter not in (None, *_FILTERS):
+        raise bad_parameter(f"Param filter must be one of {_FILTERS}")
+    return "stream" if chosen_filter == "stream" else edge
 
 
 def _seconds(text: str | None) -> int | None:
@@ -187,24 +178,6 @@ def _conversations(world: World, page: Node, nodes: list[Node], call: Call) -> l
         return nodes
     one = world.pages[page.id].conversations.get(psid)
     return [] if one is None else [one]
-
-
-def _rendered(
-    world: World, found: Node, nodes: Sequence[Node], chosen: Sequence[Chosen], place: Place
-) -> list[Document]:
-    """Returns the messages. Those that are too old to be read have no content."""
-    if found.type != "UnifiedThread" or world.details_limit is None:
-        return [render(one, chosen, place) for one in nodes]
-    bare, oldest = choose("Message", None), _oldest_readable(world, found)
-    return [render(one, bare if one.rank < oldest else chosen, place) for one in nodes]
-
-
-def _oldest_readable(world: World, conversation: Node) -> tuple[int, int]:
-    """Returns the rank of the oldest message of a conversation that still has its content."""
-    messages = conversation.edges["messages"]
-    if world.details_limit is None or len(messages) <= world.details_limit:
-        return messages[0].rank
-    return messages[-world.details_limit].rank
 
 
 def _place(call: Call) -> Place:

@@ -113,9 +113,9 @@ def throttles(
     """
     headers: Headers = ()
     if code in (4, 341):
-        headers = ((APP_USAGE, json.dumps({"call_count": 100, "total_time": 100, "total_cputime": 100})),)
+        headers = ((APP_USAGE, _app_counters(100)),)
     if page is not None:
-        headers = ((BUSINESS_USAGE, json.dumps({page: [_counters(kind, 100, 100, 100, minutes)]})),)
+        headers = ((BUSINESS_USAGE, json.dumps({page: [_counters(kind, 100, minutes)]})),)
     told = message or f"(#{code}) There have been too many calls to this Page account. Wait a bit and try again."
     return Fails(code, message=told, is_transient=True, headers=headers)
 
@@ -124,14 +124,18 @@ APP_USAGE = "x-app-usage"
 BUSINESS_USAGE = "x-business-use-case-usage"
 
 
-def _counters(kind: str, calls: int, seconds: int, processor: int, minutes: int) -> Document:
+def _counters(kind: UsageKind, calls: int, minutes: int) -> Document:
     return {
         "type": kind,
         "call_count": calls,
-        "total_cputime": processor,
-        "total_time": seconds,
+        "total_cputime": calls,
+        "total_time": calls,
         "estimated_time_to_regain_access": minutes,
     }
+
+
+def _app_counters(calls: int) -> str:
+    return json.dumps({"call_count": calls, "total_time": calls, "total_cputime": calls})
 
 
 @dataclass(slots=True)
@@ -142,7 +146,7 @@ class _Script:
 
 
 class Faults:
-    """The scripted failures, and the lasting settings: usage headers, latency, and the limit above which Graph asks for
+    """The scripted failures, and the lasting settings: usage headers, and the limit above which Graph asks for
     less.
 
     `reduce_above`: a `limit` above it is answered "Please reduce the amount of data"; None for never. `too_large` maps
@@ -156,7 +160,6 @@ class Faults:
         self.closing = Barrier()
         self._lock = threading.Lock()
         self._scripts: list[_Script] = []
-        self._delays: dict[str | None, float] = {}
         self._usage: dict[str, dict[str, Document]] = {}
         self._app_usage: str | None = None
 
@@ -189,32 +192,14 @@ class Faults:
         """Returns the number of faults that were not used yet. A fault without an end counts once."""
         return sum(len(script.faults) for script in self._scripts)
 
-    def delay(self, seconds: float, page: str | None = None) -> None:
-        """Delay every answer to a Page, or every answer, by `seconds`. 0 removes the delay."""
-        self._delays[page] = seconds
-
-    def latency(self, page: str | None) -> float:
-        """Returns the seconds by which an answer is delayed."""
-        return self._delays.get(page, self._delays.get(None, 0.0)) if self._delays else 0.0
-
-    def usage(
-        self,
-        page: str,
-        kind: UsageKind = "pages",
-        *,
-        call_count: int,
-        regain_minutes: int = 0,
-        total_time: int = 0,
-        total_cputime: int = 0,
-    ) -> None:
+    def usage(self, page: str, kind: UsageKind = "pages", *, call_count: int, regain_minutes: int = 0) -> None:
         """Give every answer to a Page a usage header, in per cent, until `clear`."""
-        counters = _counters(kind, call_count, total_time, total_cputime, regain_minutes)
+        counters = _counters(kind, call_count, regain_minutes)
         self._usage = {**self._usage, page: {**self._usage.get(page, {}), kind: counters}}
 
-    def app_usage(self, call_count: int, total_time: int = 0, total_cputime: int = 0) -> None:
+    def app_usage(self, call_count: int) -> None:
         """Give every answer a usage header for the app, in per cent, until `clear`."""
-        counters = {"call_count": call_count, "total_time": total_time, "total_cputime": total_cputime}
-        self._app_usage = json.dumps(counters)
+        self._app_usage = _app_counters(call_count)
 
     def headers(self, page: str | None) -> Sequence[tuple[str, str]]:
         """The usage headers of an answer to a Page."""
@@ -229,7 +214,6 @@ class Faults:
         """Remove all faults. A call that waits at a barrier continues to wait until the barrier opens."""
         with self._lock:
             self._scripts.clear()
-        self._delays.clear()
         self._usage, self._app_usage, self.reduce_above, self.too_large = {}, None, None, {}
 
     def close(self) -> None:

@@ -1,4 +1,5 @@
-"""Pure: the language of `fields=`: names, `a{b,c}` for the fields inside, and `.limit(5).summary(true)` after a name.
+"""Pure: the language of `fields=`: names, `a{b,c}` for the fields inside, and `.limit(0).summary(true)` after a name.
+Of an edge inside a node, only the count is simulated.
 
 One name that the node's type does not have makes the whole call fail with code 100
 (developers.facebook.com/docs/graph-api/results). `graph_types` lists the fields of each type.
@@ -11,7 +12,7 @@ from functools import lru_cache
 from simulator.graph_refusals import bad_parameter, unknown_field, unreadable_query
 from simulator.graph_types import DEFAULTS, TYPES, Form
 
-_MODIFIERS = frozenset({"limit", "summary", "order", "filter", "after", "before", "since", "until"})
+_MODIFIERS = frozenset({"limit", "summary"})
 _TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*|[{},]|\.[a-z_]+\([^(){}]*\))\s*")
 _DEEPEST = 8
 """The largest number of nested braces. Graph's own limit is not documented."""
@@ -25,10 +26,7 @@ class Chosen:
     form: Form
     type: str | None
     inner: tuple["Chosen", ...]
-    limit: int | None = None
     summary: bool = False
-    order: str | None = None
-    filter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +57,15 @@ def _compiled(written: _Written, node_type: str) -> Chosen:
     if shape.type is None and written.inner:
         raise unknown_field(written.inner[0].name, written.name)
     modifiers = dict(written.modifiers)
-    if modifiers and shape.form in ("plain", "part"):
+    if modifiers and shape.form != "tally":
         raise bad_parameter(f"Tried using a modifier on field ({written.name}), which is no edge")
+    if shape.form == "tally" and modifiers.get("limit") != "0":
+        raise bad_parameter(f"Only the count of ({written.name}) is simulated: ask with limit(0)")
     inner = tuple(_compiled(one, shape.type or "") for one in written.inner)
-    if not inner and shape.form in ("edge", "list") and shape.type in DEFAULTS:
+    if not inner and shape.form == "list" and shape.type in DEFAULTS:
         inner = choose(shape.type, None)
-    limit = modifiers.get("limit")
-    if limit is not None and not limit.isdigit():
-        raise bad_parameter("limit must be an integer")
-    return Chosen(
-        written.name,
-        shape.form,
-        shape.type,
-        inner,
-        limit=None if limit is None else int(limit),
-        summary=modifiers.get("summary", "false") not in ("false", "0", ""),
-        order=modifiers.get("order"),
-        filter=modifiers.get("filter"),
-    )
+    summary = modifiers.get("summary", "false") not in ("false", "0", "")
+    return Chosen(written.name, shape.form, shape.type, inner, summary)
 
 
 def _parsed(text: str) -> tuple[_Written, ...]:

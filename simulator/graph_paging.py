@@ -1,8 +1,8 @@
 """Pure: one page of an edge, with cursors that reveal nothing.
 
 A list ends where `next` is absent. A short or empty page is not the end
-(developers.facebook.com/docs/graph-api/results). `next` and `previous` are complete addresses with the access token, as
-in Graph. They have Facebook's own host, so that a test notices a client that follows them.
+(developers.facebook.com/docs/graph-api/results). `next` is a complete address with the access token, as in Graph. It
+has Facebook's own host, so that a test notices a client that follows it. Walks backwards (`before`) are not simulated.
 """
 
 import base64
@@ -45,7 +45,6 @@ class Wanted:
 
     limit: int = DEFAULT_LIMIT
     after: str | None = None
-    before: str | None = None
     since: int | None = None
     until: int | None = None
     newest_first: bool = False
@@ -54,13 +53,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One page of a list, and the cursors around it; `more` and `earlier` say whether there is another page."""
+    """One page of a list, and the cursors around it; `more` says whether there is a next page."""
 
     nodes: Sequence[Node]
     before: str | None
     after: str | None
     more: bool
-    earlier: bool
 
     def paging(self, place: Place, path: str, params: Mapping[str, object]) -> Document | None:
         """Returns the `paging` of the answer, or None if there are no cursors."""
@@ -69,8 +67,6 @@ class Found:
         paging: Document = {"cursors": {"before": self.before, "after": self.after}}
         if self.more:
             paging["next"] = place.address(path, {**params, "after": self.after})
-        if self.earlier:
-            paging["previous"] = place.address(path, {**params, "before": self.before})
         return paging
 
 
@@ -81,28 +77,21 @@ def page_of(nodes: Sequence[Node], wanted: Wanted) -> Found:
     high = len(nodes)
     if wanted.until is not None:
         high = bisect_right(nodes, (wanted.until * 1000 + 999, _BEYOND), key=rank_of)
-    first, end = low, max(low, high)
+    high = max(low, high)
     after, passed = (None, False) if wanted.after is None else _read(wanted.after)
-    before = None if wanted.before is None else _read(wanted.before)[0]
-    above, below = (before, after) if wanted.newest_first else (after, before)
-    if above is not None:
-        low = min(end, max(low, bisect_right(nodes, above, key=rank_of)))
-    if below is not None:
-        high = max(low, min(high, bisect_left(nodes, below, key=rank_of)))
-    # Backwards, the page is the part next to the cursor, so it is taken from the other end of the rest.
-    if wanted.newest_first == (before is None):
-        low = max(low, high - wanted.limit)
-    else:
-        high = min(high, low + wanted.limit)
-    if wanted.gaps and after is not None and not passed and high > low:
-        return Found((), wanted.after, _write(after, passed=True), more=True, earlier=True)
-    chosen = nodes[low:high]
-    ahead, behind = high < end, low > first
+    if after is not None and wanted.newest_first:
+        high = max(low, min(high, bisect_left(nodes, after, key=rank_of)))
+    elif after is not None:
+        low = min(high, max(low, bisect_right(nodes, after, key=rank_of)))
+    if after is not None and wanted.gaps and not passed and high > low:
+        return Found((), wanted.after, _write(after, passed=True), more=True)
     if wanted.newest_first:
-        chosen, ahead, behind = chosen[::-1], behind, ahead
+        chosen, more = nodes[max(low, high - wanted.limit) : high][::-1], high - wanted.limit > low
+    else:
+        chosen, more = nodes[low : min(high, low + wanted.limit)], low + wanted.limit < high
     if not chosen:
-        return Found((), None, None, more=False, earlier=False)
-    return Found(chosen, _write(chosen[0].rank), _write(chosen[-1].rank), more=ahead, earlier=behind)
+        return Found((), None, None, more=False)
+    return Found(chosen, _write(chosen[0].rank), _write(chosen[-1].rank), more=more)
 
 
 def cursor_before_all(number: int) -> str:

@@ -29,10 +29,8 @@ class World:
 
     The switches may be changed at any time:
 
-    - `require_proof`: the dashboard's "Require App Secret".
     - `timed_proof`: False for a Graph that knows only the proof without `appsecret_time`.
     - `proof_code`: the error code for a wrong proof. The documentation says 104, and bug reports say 100.
-    - `details_limit`: how many of a conversation's newest messages can be read; None for all.
     - `videos_readable`: False as in the v26.0 reference, "reading is not possible on this edge".
     - `live_videos_readable`: False as in the reference since v20.0, "you can't perform this operation".
     - `customers`: `empty` and `refused` are the two ways in which a profile is unavailable.
@@ -50,10 +48,8 @@ class World:
         self.pages: dict[str, FakePage] = {}
         self.objects: dict[str, Node] = {}
         self.tokens: dict[str, Token] = {}
-        self.require_proof = True
         self.timed_proof = True
         self.proof_code: Literal[100, 104] = 104
-        self.details_limit: int | None = None
         self.videos_readable = True
         self.live_videos_readable = True
         self.customers: Literal["full", "empty", "refused"] = "full"
@@ -119,18 +115,14 @@ class World:
         at: int | None = None,
         published: bool = True,
         attachments: Sequence[Document] = (),
-        visitor: Document | None = None,
         **fields: object,
     ) -> Node:
-        """A post of the Page, or of a `visitor` ({"id", "name"}); `fields` are more of its fields, as Graph writes."""
+        """A post of the Page; `fields` are more of its fields, as Graph writes."""
         moment, number = self._moment(at), self._next()
-        document = documents.post(page, message, moment, number, published, attachments, visitor) | fields
+        document = documents.post(page, message, moment, number, published, attachments) | fields
         post = self._node(f"{page.id}_{700_000_000_000 + number}", "PagePost", page.id, moment, document)
-        page.node.hang("feed", post)
-        if visitor is None:
-            page.node.hang("posts", post)
-            if published:
-                page.node.hang("published_posts", post)
+        if published:
+            page.node.hang("published_posts", post)
         return post
 
     def add_video(

@@ -35,14 +35,3 @@ def one_message(page: PageId, psid: Psid, text: str, mid: MessageId, sent_at: in
     """A delivery of one text by one customer; `sent_at` in milliseconds."""
     part = from_customer(page, psid, sent_at, message={"mid": mid, "text": text})
     return delivery([entry(page, sent_at + _NOTIFIED_AFTER, "messaging", [part])])
-
-
-def dashboard_test(field: str = "messages", now: int = 1_770_000_000_000) -> Document:
-    """What the Test button of Facebook's dashboard posts: Page `0`, `changes` instead of `messaging`, times as text."""
-    value = {
-        "sender": {"id": "12"},
-        "recipient": {"id": "23"},
-        "timestamp": str(now // 1000),
-        "message": {"mid": "test_message_id", "text": "test_message"},
-    }
-    return delivery([entry(PageId("0"), now, "changes", [{"field": field, "value": value}])])

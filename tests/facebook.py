@@ -33,8 +33,8 @@ def calm(graph: FakeGraph) -> None:
     graph.faults.clear()
     graph.seen.forget()
     world = graph.world
-    world.require_proof = world.timed_proof = world.videos_readable = world.live_videos_readable = True
-    world.proof_code, world.details_limit, world.customers, world.empty_pages = 104, None, "full", False
+    world.timed_proof = world.videos_readable = world.live_videos_readable = True
+    world.proof_code, world.customers, world.empty_pages = 104, "full", False
     world.unknown_fields.clear()
     world.field_permissions.clear()
 

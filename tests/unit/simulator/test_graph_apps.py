@@ -115,13 +115,9 @@ async def test_only_the_app_itself_may_inspect_a_token(graph: Caller) -> None:
     assert error_of(await replace(graph, token=APP).ask("debug_token"))[1] == 100
 
 
-async def test_me_is_whoever_the_token_is_of(graph: Caller) -> None:
-    """`/me` is the Page or the person of the token."""
-    graph.world.add_token(Secret("EAAperson"), "USER")
+async def test_me_is_the_page_of_the_token(graph: Caller) -> None:
+    """So `/me` with a Page's token shows which Page it is for."""
     assert (await graph.ask("me", fields="id")).json() == {"id": PAGE}
-    assert (await replace(graph, token=Secret("EAAperson")).ask("me", fields="id")).json() == {
-        "id": "10000000000000042"
-    }
 
 
 async def test_an_app_that_asks_with_its_secret_is_shown_itself(graph: Caller) -> None:

@@ -1,4 +1,4 @@
-"""Pages of a list: both directions, both orders, with times and with gaps."""
+"""Pages of a list: both orders, with times and with gaps."""
 
 import pytest
 
@@ -30,16 +30,6 @@ def walked(**wanted: object) -> list[str]:
 def test_a_walk_shows_every_node_once(newest_first: bool, pages: list[str]) -> None:
     """The nodes are in order, and the last page has no next page."""
     assert walked(limit=4, newest_first=newest_first) == pages
-
-
-@pytest.mark.parametrize("newest_first", [False, True])
-def test_the_way_back_shows_the_page_before(newest_first: bool) -> None:
-    """`before` gives the nodes before the cursor in the same order."""
-    first = page_of(NODES, Wanted(4, newest_first=newest_first))
-    second = page_of(NODES, Wanted(4, newest_first=newest_first, after=first.after))
-    again = page_of(NODES, Wanted(4, newest_first=newest_first, before=second.before))
-    assert ids(again) == ids(first)
-    assert (first.earlier, second.earlier, again.earlier) == (False, True, False)
 
 
 def test_times_bound_a_list_to_the_second() -> None:

@@ -7,7 +7,7 @@ from domain.ids import MessageId, PageId, Psid
 from domain.message import Edit
 from simulator.happening import ExpectedMessage, Happening
 from simulator.oddities import as_number, made_odd
-from simulator.payloads import dashboard_test, delivery, entry, from_customer, from_page
+from simulator.payloads import entry, from_customer, from_page
 
 PAGE, PSID = PageId("104200000000001"), Psid("7000000000000001")
 AT = 1_770_000_000_123
@@ -23,29 +23,6 @@ def test_an_echo_has_sender_and_recipient_exchanged() -> None:
     """The customer is the side that is not the Page."""
     assert from_customer(PAGE, PSID, AT)["sender"] == from_page(PAGE, PSID, AT)["recipient"] == {"id": PSID}
     assert from_customer(PAGE, PSID, AT)["recipient"] == from_page(PAGE, PSID, AT)["sender"] == {"id": PAGE}
-
-
-def test_the_dashboard_test_names_page_zero_and_uses_changes() -> None:
-    """It belongs to no shop."""
-    assert dashboard_test(now=1_770_000_000_000) == delivery(
-        [
-            {
-                "id": "0",
-                "time": 1_770_000_000,
-                "changes": [
-                    {
-                        "field": "messages",
-                        "value": {
-                            "sender": {"id": "12"},
-                            "recipient": {"id": "23"},
-                            "timestamp": "1770000000",
-                            "message": {"mid": "test_message_id", "text": "test_message"},
-                        },
-                    }
-                ],
-            }
-        ]
-    )
 
 
 def test_an_id_is_a_number_only_where_that_loses_nothing() -> None:
