@@ -24,7 +24,7 @@ from ops.settings import FACEBOOK, Settings
 from simulator.attachments import MEDIA
 from simulator.customers import Crowd
 from simulator.graph import graph_app
-from simulator.graph_demo import demo_world
+from simulator.graph_made_up import demo_world
 from simulator.graph_media import move_media, with_media
 from simulator.plan import Plan
 from simulator.sender import Sender, until_answered

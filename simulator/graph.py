@@ -21,7 +21,7 @@ from simulator.graph_paging import DEFAULT_LIMIT
 from simulator.graph_refusals import GraphErrorAnswer, reduce_the_amount, unreadable_query
 from simulator.graph_seen import Seen
 from simulator.graph_world import World
-from simulator.serialize import Document, serialize
+from simulator.serialize import Document
 
 _MOST_FORM = 64 * 1024
 """The largest form that is read, in bytes. A list of fields has a few hundred."""
@@ -89,11 +89,11 @@ class _Graph:
         headers = {**dict(self._faults.headers(page)), **dict(more)}  # the headers of a fault replace the usual headers
         answer = _Answer(send, status, (version, *headers.items()))
         if isinstance(fault, Pads):
-            await answer.padded(_written(document), fault.size)
+            await answer.padded(orjson.dumps(document), fault.size)
         elif isinstance(fault, Cuts):
-            await answer.cut(_written(document))
+            await answer.cut(orjson.dumps(document))
         else:
-            await answer.whole(_written(document))
+            await answer.whole(orjson.dumps(document))
 
     def _document(self, call: Call, fault: Fault) -> tuple[int, object, Headers]:
         """Returns status, body and further headers."""
@@ -193,14 +193,6 @@ class _Answer:
             headers = [*headers, (b"content-length", b"%d" % length)]
         start: Message = {"type": "http.response.start", "status": self._status, "headers": headers}
         await self._send(start)
-
-
-def _written(document: Any) -> bytes:
-    """Returns the document as JSON in UTF-8. Lone surrogates and very large numbers need the slower encoder."""
-    try:
-        return orjson.dumps(document)
-    except TypeError:
-        return serialize(document)
 
 
 async def _form(receive: Receive) -> dict[str, str]:

@@ -78,7 +78,7 @@ def check(world: World, call: Call) -> Token:
     """Returns the token of a call that is allowed.
 
     Raises:
-        GraphRefused: 2500 for a version, 190 for a token, 104 (or 100, see `World.proof_code`) for a proof.
+        GraphErrorAnswer: 2500 for a version, 190 for a token, 104 (or 100, see `World.proof_code`) for a proof.
     """
     if call.version is None:
         raise unreadable_query("Unknown path components: the version is missing")
@@ -123,7 +123,7 @@ def _proof_refused(world: World, message: str) -> GraphErrorAnswer:
 
 
 def permit(token: Token, code: int, scopes: Sequence[str]) -> None:
-    """Return when a token has all of these permissions; raise GraphRefused with this code for the first it lacks."""
+    """Return when a token has all of these permissions; raise GraphErrorAnswer with this code for the first it lacks."""
     for scope in scopes:
         if scope not in token.scopes:
             raise permission_missing(code, scope)
@@ -135,7 +135,7 @@ def on_page(token: Token, page: PageId) -> bool:
 
 
 def only(call: Call, *known: str) -> None:
-    """Raises GraphRefused if the call has a parameter that is neither in this list nor in `EVERYWHERE`."""
+    """Raises GraphErrorAnswer if the call has a parameter that is neither in this list nor in `EVERYWHERE`."""
     for name in call.params:
         if name not in EVERYWHERE and name not in known:
             raise bad_parameter(f"Unknown parameter ({name})")

@@ -3,8 +3,6 @@
 Which permission each needs: developers.facebook.com/docs/graph-api/reference, and messenger-platform/conversations.
 """
 
-from datetime import UTC, datetime
-
 from simulator.graph_call import Call, on_page, only, permit
 from simulator.graph_fields import choose
 from simulator.graph_nodes import Node, NodeType, Token
@@ -54,7 +52,7 @@ LOW_QUALITY = "low quality"
 
 
 def node(world: World, call: Call, token: Token) -> Document:
-    """`GET /{id}`: one node. Raises GraphRefused."""
+    """`GET /{id}`: one node. Raises GraphErrorAnswer."""
     found = _object(world, call, token)
     only(call, "fields", "metadata")
     permit(token, *_PERMISSIONS[found.type])
@@ -68,7 +66,7 @@ def node(world: World, call: Call, token: Token) -> Document:
 
 
 def edge(world: World, call: Call, token: Token) -> Document:
-    """`GET /{id}/{edge}`: one page of a list. Raises GraphRefused."""
+    """`GET /{id}/{edge}`: one page of a list. Raises GraphErrorAnswer."""
     found = _object(world, call, token)
     name = call.path[1]
     known = _EDGES.get((found.type, name))
@@ -110,17 +108,14 @@ def _object(world: World, call: Call, token: Token) -> Node:
 
 def _wanted(world: World, call: Call, name: str) -> Wanted:
     params = call.params
-    text = params.get("limit", str(DEFAULT_LIMIT))
-    if not text.isascii() or not text.isdigit():
-        raise bad_parameter("Param limit must be an integer")
-    limit = int(text)
+    limit = _number("limit", params.get("limit", str(DEFAULT_LIMIT)))
     if limit > MOST and name == "published_posts":
         raise bad_parameter(f"Please reduce the limit: at most {MOST} posts can be requested")
     return Wanted(
         min(limit, MOST),
         after=params.get("after"),
-        since=_seconds(params.get("since")),
-        until=_seconds(params.get("until")),
+        since=_number("since", params["since"]) if "since" in params else None,
+        until=_number("until", params["until"]) if "until" in params else None,
         newest_first=_newest_first(name, params.get("order")),
         gaps=world.empty_pages,
     )
@@ -128,7 +123,7 @@ def _wanted(world: World, call: Call, name: str) -> Wanted:
 
 def _newest_first(edge: str, order: str | None) -> bool:
     """Returns whether an edge is listed from the newest. Comments are listed from the oldest by default. Raises
-    GraphRefused."""
+    GraphErrorAnswer."""
     if order is None:
         return edge in _NEWEST_FIRST
     if order not in _ORDERS:
@@ -137,21 +132,17 @@ def _newest_first(edge: str, order: str | None) -> bool:
 
 
 def _listed(edge: str, chosen_filter: str | None) -> str:
-    """Returns the nodes that an edge lists with this filter. Raises GraphRefused."""
+    """Returns the nodes that an edge lists with this filter. Raises GraphErrorAnswer."""
     if chosen_filter not in (None, *_FILTERS):
         raise bad_parameter(f"Param filter must be one of {_FILTERS}")
     return "stream" if chosen_filter == "stream" else edge
 
 
-def _seconds(text: str | None) -> int | None:
-    """Reads Unix seconds or an ISO date. Facebook also reads the other forms of PHP's `strtotime`."""
-    if text is None or (text.isascii() and text.isdigit()):
-        return None if text is None else int(text)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise bad_parameter("Invalid date: neither Unix seconds nor a date") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+def _number(name: str, text: str) -> int:
+    """Reads a limit, or a time in Unix seconds. Facebook also reads dates; they are not simulated."""
+    if not text.isascii() or not text.isdigit():
+        raise bad_parameter(f"Param {name} must be an integer")
+    return int(text)
 
 
 def _videos_may_be_read(world: World, call: Call) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from simulator.graph_gate import Barrier
+from simulator.graph_refusals import GraphErrorAnswer
 from simulator.serialize import Document
 
 Headers = tuple[tuple[str, str], ...]
@@ -36,12 +37,10 @@ class Fails:
 
     def document(self, trace: str) -> Document:
         """The body."""
-        error: Document = {"message": self.message, "type": "OAuthException", "code": self.code}
-        if self.subcode is not None:
-            error["error_subcode"] = self.subcode
-        if self.is_transient is not None:
-            error["is_transient"] = self.is_transient
-        return {"error": {**error, **self.extra, "fbtrace_id": trace}}
+        refusal = GraphErrorAnswer(self.code, self.message, subcode=self.subcode, is_transient=self.is_transient)
+        document = refusal.document(trace)
+        document["error"] |= self.extra
+        return document
 
 
 @dataclass(frozen=True, slots=True)

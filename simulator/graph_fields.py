@@ -43,7 +43,7 @@ def choose(node_type: str, fields: str | None) -> tuple[Chosen, ...]:
     """Returns the fields to show of a node. If `fields` is None, these are the few default fields of its type.
 
     Raises:
-        GraphRefused: 100 for a field that the type does not have, 2500 for what cannot be parsed.
+        GraphErrorAnswer: 100 for a field that the type does not have, 2500 for what cannot be parsed.
     """
     if fields is None:
         return tuple(_compiled(_Written(name, (), ()), node_type) for name in DEFAULTS[node_type])

@@ -1,8 +1,12 @@
-"""Pure: a Page with the content of a small Cambodian shop. The same randomness and time make the same content."""
+"""Pure: a Page with the content of a small Cambodian shop, and the world of `page-inbox run`, which has one such Page.
+The same randomness and time make the same content.
+"""
 
 import random
+from collections.abc import Callable, Sequence
 
-from domain.ids import Psid
+from domain.ids import PageId, Psid
+from domain.secret import Secret
 from simulator import graph_documents as documents
 from simulator import texts
 from simulator.graph_nodes import FakePage, Node
@@ -13,6 +17,25 @@ _HOUR = 3_600_000
 _MINUTE = 60_000
 _REPLIES = 0.3
 """Share of comments that answer another one."""
+
+
+def demo_world(
+    page: PageId,
+    app_id: str,
+    app_secrets: Sequence[Secret],
+    token: Secret,
+    *,
+    rng: random.Random,
+    now: Callable[[], int],
+) -> World:
+    """A world with one Page, read with `token`: posts with photos, videos, threaded comments, conversations.
+
+    `now` in Unix milliseconds; everything happened before it.
+    """
+    world = World(app_id, app_secrets, rng, now)
+    shop = world.add_page(page, token=token)
+    made_up(world, shop, posts=12, comments=9, videos=2, conversations=6)
+    return world
 
 
 def made_up(

@@ -71,7 +71,7 @@ class Found:
 
 
 def page_of(nodes: Sequence[Node], wanted: Wanted) -> Found:
-    """Returns the requested part of the list. `nodes` must be in rising rank. Raises GraphRefused for an invalid
+    """Returns the requested part of the list. `nodes` must be in rising rank. Raises GraphErrorAnswer for an invalid
     cursor."""
     low = 0 if wanted.since is None else bisect_left(nodes, (wanted.since * 1000, 0), key=rank_of)
     high = len(nodes)

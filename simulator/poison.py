@@ -8,7 +8,6 @@ import random
 from domain.ids import PageId
 from simulator.customers import Conversation, new_mid
 from simulator.happening import Happening
-from simulator.messages import Maker
 from simulator.payloads import from_customer
 
 _STRANGER = PageId("999000000000999")
@@ -45,17 +44,9 @@ REASONS = (
 )
 
 
-def broken_as(why: str) -> Maker:
-    """Returns a maker of events that are broken for one of `REASONS`."""
-
-    def maker(chat: Conversation, rng: random.Random, at: int) -> Happening:
-        return Happening(f"broken_{why}", chat.page, "messaging", _part(why, chat, rng, at))
-
-    return maker
-
-
-def broken(rng: random.Random) -> Maker:
-    """A broken event for a random reason. A receiver may skip an event with a lone surrogate, or keep it with the
-    surrogate replaced.
+def broken(chat: Conversation, rng: random.Random, at: int) -> Happening:
+    """An event that is broken for a random reason. A receiver may skip an event with a lone surrogate, or keep it with
+    the surrogate replaced.
     """
-    return broken_as(rng.choice(REASONS))
+    why = rng.choice(REASONS)
+    return Happening(f"broken_{why}", chat.page, "messaging", _part(why, chat, rng, at))

@@ -80,7 +80,7 @@ class Traffic:
         rng, habits = self._rng, self._habits
         chat, at = self._crowd.pick(rng), now - rng.randrange(_MOST_NOTIFICATION_DELAY)
         if rng.random() < habits.broken:
-            return broken(rng)(chat, rng, at)
+            return broken(chat, rng, at)
         happening = rng.choices(_MAKERS, cum_weights=_WEIGHTS)[0](chat, rng, at)
         return made_odd(happening, rng) if rng.random() < habits.odd else happening
 

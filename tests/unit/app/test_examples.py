@@ -5,7 +5,7 @@ import random
 from api import examples
 from app import demo
 from domain.secret import Secret
-from simulator.graph_demo import demo_world
+from simulator.graph_made_up import demo_world
 
 
 def test_the_examples_name_what_the_demo_shop_has() -> None:

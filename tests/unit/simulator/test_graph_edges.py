@@ -217,9 +217,3 @@ async def test_an_edge_that_is_not_there_is_refused() -> None:
     assert error_of(await graph.ask(f"{PAGE}/nonsense")) == (400, 100, None)
     assert error_of(await graph.ask(f"{PAGE}/published_posts/more")) == (400, 2500, None)
     assert error_of(await graph.ask(PAGE, "DELETE")) == (400, 2500, None)
-
-
-async def test_what_orjson_cannot_write_is_written_all_the_same(graph: Caller) -> None:
-    """The test has half an emoji, which some telephones send."""
-    post = graph.world.add_post(graph.world.pages[PAGE], "half \ud83d")
-    assert b"\\ud83d" in (await graph.ask(post.id)).content
