@@ -123,7 +123,7 @@ def _proof_refused(world: World, message: str) -> GraphErrorAnswer:
 
 
 def permit(token: Token, code: int, scopes: Sequence[str]) -> None:
-    """Return when a token has all of these permissions; raise GraphErrorAnswer with this code for the first it lacks."""
+    """Raises GraphErrorAnswer with this code for the first of these permissions that the token lacks."""
     for scope in scopes:
         if scope not in token.scopes:
             raise permission_missing(code, scope)

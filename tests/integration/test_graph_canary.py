@@ -238,7 +238,7 @@ def test_what_graph_says_is_afterwards_nowhere(tmp_path: Path) -> None:
         for page in pages[:3]:
             shop.bring(page)
         page = pages[0]
-        post = page.node.edges["posts"][0]
+        post = page.node.edges["published_posts"][0]
         known = {
             "post": post.id,
             "comment": post.edges["comments"][0].id,
