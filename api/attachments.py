@@ -3,10 +3,9 @@
 from typing import ClassVar, Protocol
 
 import orjson
-from starlette.requests import Request
 from starlette.responses import Response
 
-from api.call import answer_json, call_of
+from api.call import AuthorizedCall, answer_json
 from api.graph import GraphReader
 from api.params import InvalidRequest
 from domain.errors import Kind, PageInboxError
@@ -42,9 +41,8 @@ class Attachments:
         self._messages = messages
         self._graph = graph
 
-    async def fetch(self, request: Request) -> Response:
+    async def fetch(self, call: AuthorizedCall) -> Response:
         """GET messages/{id}/attachments/{n}"""
-        call = call_of(request)
         message, place = MessageId(call.ids["id"]), _place(call.ids["n"])
         kept = orjson.loads((await self._messages.message(call.shop, message)).content)
         if place >= len(kept.get("attachments", ())):

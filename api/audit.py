@@ -2,11 +2,10 @@
 
 from typing import Protocol
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import audit_entry_answer
-from api.call import answer, call_of
+from api.call import AuthorizedCall, answer
 from api.models import AuditModel
 from api.params import AuditQuery
 from domain.audit import Entry
@@ -28,9 +27,8 @@ class Audit:
     def __init__(self, reader: AuditReader) -> None:
         self._reader = reader
 
-    async def list(self, request: Request) -> Response:
+    async def list(self, call: AuthorizedCall) -> Response:
         """GET audit"""
-        call = call_of(request)
         query = call.query_as(AuditQuery)
         found = await self._reader.entries(call.shop, limit=query.limit, cursor=query.cursor)
         entries = [audit_entry_answer(entry) for entry in found.items]

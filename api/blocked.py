@@ -2,11 +2,10 @@
 
 from typing import Protocol
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import blocked_answer
-from api.call import answer, call_of
+from api.call import AuthorizedCall, answer
 from api.params import BlockQuery
 from domain.ids import ConversationId, ShopId
 from domain.shop import Receipt
@@ -45,9 +44,8 @@ class Blocked:
         self._blocks = blocks
         self._purger = purger
 
-    async def put(self, request: Request) -> Response:
+    async def put(self, call: AuthorizedCall) -> Response:
         """PUT conversations/{id}/blocked: first stop storing new messages, then delete the stored messages."""
-        call = call_of(request)
         conversation = ConversationId(call.ids["id"])
         since = await self._blocks.block(call.shop, conversation)
         if call.query_as(BlockQuery).keep_messages:
@@ -55,15 +53,13 @@ class Blocked:
         receipt = await self._purger.purge_conversation(call.shop, conversation, call.principal.subject)
         return answer(blocked_answer(conversation, since, receipt))
 
-    async def lift(self, request: Request) -> Response:
+    async def lift(self, call: AuthorizedCall) -> Response:
         """DELETE conversations/{id}/blocked"""
-        call = call_of(request)
         conversation = ConversationId(call.ids["id"])
         await self._blocks.lift(call.shop, conversation)
         return answer(blocked_answer(conversation, None))
 
-    async def state(self, request: Request) -> Response:
+    async def state(self, call: AuthorizedCall) -> Response:
         """GET conversations/{id}/blocked"""
-        call = call_of(request)
         conversation = ConversationId(call.ids["id"])
         return answer(blocked_answer(conversation, await self._blocks.since(call.shop, conversation)))

@@ -15,16 +15,17 @@ from domain.shop import Principal
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_KEY = "page_inbox.call"
-
 NO_STORE = {"Cache-Control": "no-store"}
 """No cache between the service and the shop may keep an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizedCall:
-    """The shop of the request, the caller, the path's other ids, and query and body as the route's models."""
+    """The shop of the request, the caller, the path's other ids, and query and body as the route's models. Only the
+    guard of a route makes it (api/route.py).
+    """
 
+    request: Request
     shop: ShopId
     principal: Principal
     ids: Mapping[str, str]
@@ -38,21 +39,6 @@ class AuthorizedCall:
     def body_as(self, model: type[Model]) -> Model:
         """Returns the body. Raises `TypeError` if the route does not declare `model`."""
         return _expect(self.body, model)
-
-
-def bind(request: Request, call: AuthorizedCall) -> None:
-    """Attach the call to the request, for its handler."""
-    request.scope[_KEY] = call
-
-
-def call_of(request: Request) -> AuthorizedCall:
-    """Returns the call that the route's guard attached. Raises `RuntimeError` without a guard, so no handler runs
-    unguarded.
-    """
-    call = request.scope.get(_KEY)
-    if not isinstance(call, AuthorizedCall):
-        raise RuntimeError("a handler was reached without its guard")  # noqa: TRY004 - the caller's type is right
-    return call
 
 
 def answer(content: BaseModel, *, status: int = 200) -> Response:

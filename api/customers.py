@@ -8,10 +8,9 @@ run at the same time.
 import asyncio
 from typing import Final
 
-from starlette.requests import Request
 from starlette.responses import Response
 
-from api.call import answer_json, call_of
+from api.call import AuthorizedCall, answer_json
 from api.graph import GraphReader
 from api.graph_params import CustomersQuery
 from domain.errors import PageInboxError
@@ -29,9 +28,8 @@ class Customers:
     def __init__(self, reader: GraphReader) -> None:
         self._reader = reader
 
-    async def fetch(self, request: Request) -> Response:
+    async def fetch(self, call: AuthorizedCall) -> Response:
         """GET customers: 200 if Facebook returns at least one name, otherwise Facebook's first error."""
-        call = call_of(request)
         ids = call.query_as(CustomersQuery).conversations()
         together = asyncio.Semaphore(ASKED_TOGETHER)
 

@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeVar
 
 import orjson
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
@@ -26,7 +26,7 @@ from api.answers import (
     receipt_answer,
 )
 from api.at_once import AtOnce
-from api.call import NO_STORE, call_of
+from api.call import NO_STORE, AuthorizedCall
 from api.line_ends import on_one_line
 from api.phones import in_message
 from api.shops import Registry
@@ -128,9 +128,9 @@ class Exporter:
             yield b"".join(_line("mark", json_of(marked_answer(mark))) for mark in marks)
         yield _line("end", orjson.dumps({"messages": exported}))
 
-    async def export(self, request: Request) -> Response:
+    async def export(self, call: AuthorizedCall) -> Response:
         """GET export"""
-        shop = call_of(request).shop
+        shop = call.shop
         with ExitStack() as running:
             running.enter_context(self._exports.one_more(shop))
             parts = self.parts(shop)

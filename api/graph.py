@@ -2,12 +2,11 @@
 
 from typing import Protocol
 
-from starlette.requests import Request
 from starlette.responses import Response
 
-from api.call import answer_json, call_of
+from api.call import AuthorizedCall, answer_json
 from api.graph_params import EdgeQuery
-from api.route import Endpoint
+from api.route import Handler
 from domain.graph import Edge, Fetched, GraphQuery
 from domain.ids import PageId, ShopId
 
@@ -31,13 +30,12 @@ class Graph:
     def __init__(self, reader: GraphReader) -> None:
         self._reader = reader
 
-    def of(self, edge: Edge, object_part: str | None = None) -> Endpoint:
+    def of(self, edge: Edge, object_part: str | None = None) -> Handler:
         """Returns the handler that answers one list page of an edge. `object_part` is the part of the path with the id
         of the object, for example `post`. It is None for an edge of the Page itself.
         """
 
-        async def fetch(request: Request) -> Response:
-            call = call_of(request)
+        async def fetch(call: AuthorizedCall) -> Response:
             object_id = None if object_part is None else call.ids[object_part]
             query = call.query_as(EdgeQuery).query(edge, PageId(call.ids["page"]), object_id)
             found = await self._reader.fetch(call.shop, query)

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import marked_answer
 from api.bodies import LabelList, MarkChange
-from api.call import answer, call_of
+from api.call import AuthorizedCall, answer
 from api.models import LabelsModel
 from api.params import InvalidRequest
 from domain.ids import ConversationId, ShopId
@@ -44,9 +43,8 @@ class Marking:
         self._marks = marks
         self._labels = labels
 
-    async def put(self, request: Request) -> Response:
+    async def put(self, call: AuthorizedCall) -> Response:
         """PUT conversations/{id}/mark: the whole mark."""
-        call = call_of(request)
         sent = call.body_as(MarkChange)
         if sent.labels and not {*sent.labels} <= {*await self._labels.read(call.shop)}:
             raise InvalidRequest("invalid_field", "labels: each must be in the shop's list, `GET labels`.")
@@ -55,13 +53,12 @@ class Marking:
         )
         return answer(marked_answer(mark))
 
-    async def labels(self, request: Request) -> Response:
+    async def labels(self, call: AuthorizedCall) -> Response:
         """GET labels"""
-        return answer(LabelsModel(labels=[*await self._labels.read(call_of(request).shop)]))
+        return answer(LabelsModel(labels=[*await self._labels.read(call.shop)]))
 
-    async def replace_labels(self, request: Request) -> Response:
+    async def replace_labels(self, call: AuthorizedCall) -> Response:
         """PUT labels: the whole list."""
-        call = call_of(request)
         labels = call.body_as(LabelList).labels
         await self._labels.replace(call.shop, labels)
         return answer(LabelsModel(labels=labels))

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.answers import conversation_json, message_json, receipt_answer
 from api.at_once import AtOnce
-from api.call import answer, answer_bytes, call_of, slice_body
+from api.call import AuthorizedCall, answer, answer_bytes, slice_body
 from api.compression import Compression
 from api.params import ConversationsQuery, MessagesQuery
 from api.phone_places import PhoneNumbers
@@ -106,9 +106,8 @@ class Messages:
         self._purger = purger
         self._customers = customers
 
-    async def list(self, request: Request) -> Response:
+    async def list(self, call: AuthorizedCall) -> Response:
         """GET messages"""
-        call = call_of(request)
         query = call.query_as(MessagesQuery)
         search = query.search()
         searching = bool(search)
@@ -117,17 +116,15 @@ class Messages:
             as_json = _matching(search.of_messages(self._phone_numbers.find), self._message)
         with self._searches.one_more(call.shop) if searching else nullcontext():
             found = await self._reader.messages(call.shop, query.query(), as_json, searching=searching)
-        return self._answer(request, "messages", found, searching)
+        return self._answer(call.request, "messages", found, searching)
 
-    async def one(self, request: Request) -> Response:
+    async def one(self, call: AuthorizedCall) -> Response:
         """GET messages/{id}"""
-        call = call_of(request)
         found = await self._reader.message(call.shop, MessageId(call.ids["id"]))
         return answer_bytes(self._message(found))
 
-    async def conversations(self, request: Request) -> Response:
+    async def conversations(self, call: AuthorizedCall) -> Response:
         """GET conversations"""
-        call = call_of(request)
         query = call.query_as(ConversationsQuery)
         page = None if query.page is None else PageId(query.page)
         search = query.search()
@@ -139,7 +136,7 @@ class Messages:
             found = await self._reader.conversations(
                 call.shop, limit=query.limit, cursor=query.cursor, page=page, as_item=as_json, searching=searching
             )
-        return self._answer(request, "conversations", found, searching)
+        return self._answer(call.request, "conversations", found, searching)
 
     def _message(self, message: KeptMessage) -> bytes:
         return message_json(message, self._phone_numbers.find(message.content))
@@ -151,32 +148,27 @@ class Messages:
         body = slice_body(name, found.items, found.next_cursor, found.looked_at if searched else None)
         return self._compression.answer(body, request.headers.get("accept-encoding", ""))
 
-    async def purge_all(self, request: Request) -> Response:
+    async def purge_all(self, call: AuthorizedCall) -> Response:
         """DELETE messages"""
-        call = call_of(request)
         return answer(receipt_answer(await self._purger.purge_shop(call.shop, call.principal.subject)))
 
-    async def purge_conversation(self, request: Request) -> Response:
+    async def purge_conversation(self, call: AuthorizedCall) -> Response:
         """DELETE conversations/{id}"""
-        call = call_of(request)
         conversation = ConversationId(call.ids["id"])
         return answer(
             receipt_answer(await self._purger.purge_conversation(call.shop, conversation, call.principal.subject))
         )
 
-    async def purge_one(self, request: Request) -> Response:
+    async def purge_one(self, call: AuthorizedCall) -> Response:
         """DELETE messages/{id}"""
-        call = call_of(request)
         message = MessageId(call.ids["id"])
         return answer(receipt_answer(await self._purger.purge_message(call.shop, message, call.principal.subject)))
 
-    async def purge_customer(self, request: Request) -> Response:
+    async def purge_customer(self, call: AuthorizedCall) -> Response:
         """DELETE customers/{psid}"""
-        call = call_of(request)
         customer = Psid(call.ids["psid"])
         return answer(receipt_answer(await self._customers.purge(call.shop, customer, call.principal.subject)))
 
-    async def receipt(self, request: Request) -> Response:
+    async def receipt(self, call: AuthorizedCall) -> Response:
         """GET purges/{purge_id}"""
-        call = call_of(request)
         return answer(receipt_answer(await self._purger.receipt(call.shop, PurgeId(call.ids["purge_id"]))))

@@ -5,7 +5,6 @@ Requests are refused in this order: shop id (400), token (401), shop and scope (
 scope cannot be served without its guard.
 """
 
-import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, cast
@@ -19,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
 from api.auth import Tokens, Unauthenticated, authorize, bearer
-from api.call import AuthorizedCall, bind
+from api.call import AuthorizedCall
 from api.params import InvalidRequest, checked_id, parse_body, parse_query
 from api.paths import id_of
 from domain.audit import Access, client_address
@@ -32,6 +31,10 @@ MAX_BODY = 64 * 1024
 
 Method = Literal["GET", "PUT", "POST", "PATCH", "DELETE"]
 Endpoint = Callable[[Request], Awaitable[Response]]
+"""The function of a public route."""
+
+Handler = Callable[[AuthorizedCall], Awaitable[Response]]
+"""The function of a guarded route."""
 
 
 class RequestBodyTooLarge(PageInboxError):
@@ -65,17 +68,17 @@ class TicketTaker(Protocol):
 class Route:
     """One method of one path.
 
-    `path` is a Starlette template. A guarded path has `{shop}`. If `scope` is None, the route is public: its endpoint
-    may also be an ASGI application, and its models serve only the description. `name` becomes the operationId, and the
-    action in the audit log. `status` is the status of success. `statuses` are its error statuses, in addition to those
-    of scope, query and body. `also` are further addresses of the same route. A route that is not `described` is left
-    out of `/openapi.json`. If it is `apart`, each call has its own entry in the audit log, as a change has. If it
-    is `ticketed`, `?ticket=` replaces a token.
+    `path` is a Starlette template. If `scope` is None, the route is public: `endpoint` gets the request, and the models
+    serve only the description. Else `endpoint` is a handler, and the path has `{shop}`. `name` becomes the operationId,
+    and the action in the audit log. `status` is the status of success. `statuses` are its error statuses, in addition
+    to those of scope, query and body. `also` are further addresses of the same route. A route that is not `described`
+    is left out of `/openapi.json`. If it is `apart`, each call has its own entry in the audit log, as a change has. If
+    it is `ticketed`, `?ticket=` replaces a token.
     """
 
     method: Method
     path: str
-    endpoint: Endpoint | ASGIApp
+    endpoint: Endpoint | Handler
     name: str
     scope: Scope | None
     summary: str
@@ -96,13 +99,12 @@ class Route:
 def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTaker | None = None) -> Endpoint:
     """Returns the route's handler behind its guard. Raises `ValueError` for a route that cannot be guarded."""
     taker = tickets if route.ticketed else None
-    scope, handler = route.scope, route.endpoint
+    scope, handler = route.scope, cast("Handler", route.endpoint)
     # A change has its own entry and counts as one of the shop's changes of the day. Marks and tickets are counted like
     # reads, under their own actions: their routes need only a scope to read, and staff mark conversations all day.
     read = (route.method == "GET" or route.scope in {"messages:read", "graph:read"}) and not route.apart
-    if scope is None or "{shop}" not in route.path or not _takes_request(handler):
-        raise ValueError(f"{route.name}: a guarded route needs a scope, {{shop}} in its path and an async handler")
-    endpoint = cast("Endpoint", handler)
+    if scope is None or "{shop}" not in route.path:
+        raise ValueError(f"{route.name}: a guarded route needs a scope, and {{shop}} in its path")
 
     async def guard(request: Request) -> Response:
         ids = {name: id_of(part) for name, part in request.path_params.items()}
@@ -126,10 +128,9 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTak
         await recorder.record(
             shop, Access(route.name, principal.subject, client_of(request), page, read=read, limited=not read)
         )
-        bind(request, AuthorizedCall(shop, principal, ids, query, body))
         if scope == "graph:read" and (prepared := request.scope["state"].get("prepared")):
             prepared()  # the handler waits for Facebook, so the public port can start another request (app/edge.py)
-        return await endpoint(request)
+        return await handler(AuthorizedCall(request, shop, principal, ids, query, body))
 
     return guard
 
@@ -199,13 +200,6 @@ class _ByMethod:
 
 
 def _as_app(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTaker | None) -> ASGIApp:
-    if route.scope is not None:
-        return starlette.routing.request_response(guarded(route, tokens, recorder, tickets))
-    if _takes_request(route.endpoint):
+    if route.scope is None:
         return starlette.routing.request_response(cast("Endpoint", route.endpoint))
-    return cast("ASGIApp", route.endpoint)
-
-
-def _takes_request(endpoint: Endpoint | ASGIApp) -> bool:
-    """Returns whether it is an async function or method with one parameter, and not an ASGI application."""
-    return inspect.iscoroutinefunction(endpoint) and len(inspect.signature(endpoint).parameters) == 1
+    return starlette.routing.request_response(guarded(route, tokens, recorder, tickets))

@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import one_page_answer, page_answer, receipt_answer, shop_answer
 from api.auth import Forbidden
 from api.bodies import PageConnect, Pause
-from api.call import AuthorizedCall, answer, call_of
+from api.call import AuthorizedCall, answer
 from api.models import PagesModel
 from api.params import InvalidRequest
 from domain.heal import Heal
@@ -88,35 +87,31 @@ class Shops:
         self._shops_connect_without_token = shops_connect_without_token
         self._now = now
 
-    async def state(self, request: Request) -> Response:
+    async def state(self, call: AuthorizedCall) -> Response:
         """GET ."""
-        return answer(shop_answer(await self._registry.shop(call_of(request).shop)))
+        return answer(shop_answer(await self._registry.shop(call.shop)))
 
-    async def patch(self, request: Request) -> Response:
+    async def patch(self, call: AuthorizedCall) -> Response:
         """PATCH ."""
-        call = call_of(request)
         return answer(shop_answer(await self._registry.pause(call.shop, *self._pause(call))))
 
-    async def pages(self, request: Request) -> Response:
+    async def pages(self, call: AuthorizedCall) -> Response:
         """GET pages"""
-        shop = await self._registry.shop(call_of(request).shop)
+        shop = await self._registry.shop(call.shop)
         return answer(PagesModel(pages=[page_answer(page) for page in shop.pages]))
 
-    async def page(self, request: Request) -> Response:
+    async def page(self, call: AuthorizedCall) -> Response:
         """GET pages/{page}"""
-        call = call_of(request)
         page = await self._registry.page(call.shop, PageId(call.ids["page"]))
         return answer(one_page_answer(page, await self._healing.progress(call.shop, page.id)))
 
-    async def heal(self, request: Request) -> Response:
+    async def heal(self, call: AuthorizedCall) -> Response:
         """POST pages/{page}/heal"""
-        call = call_of(request)
         page = await self._healing.request(call.shop, PageId(call.ids["page"]))
         return answer(one_page_answer(page, await self._healing.progress(call.shop, page.id)), status=202)
 
-    async def patch_page(self, request: Request) -> Response:
+    async def patch_page(self, call: AuthorizedCall) -> Response:
         """PATCH pages/{page}"""
-        call = call_of(request)
         page = PageId(call.ids["page"])
         return answer(page_answer(await self._registry.pause_page(call.shop, page, *self._pause(call))))
 
@@ -126,11 +121,10 @@ class Shops:
             raise InvalidRequest("invalid_field", "until: must be later than now.")
         return sent.paused, sent.until
 
-    async def connect(self, request: Request) -> Response:
+    async def connect(self, call: AuthorizedCall) -> Response:
         """PUT pages/{page}: without the Page's token only if this is allowed, because otherwise any shop could take any
         Page.
         """
-        call = call_of(request)
         sent, page = call.body_as(PageConnect), PageId(call.ids["page"])
         token = sent.token()
         if token is None and not self._shops_connect_without_token and call.principal.shop != EVERY_SHOP:
@@ -140,8 +134,7 @@ class Shops:
             )
         return answer(page_answer(await self._connector.connect(call.shop, page, token, history=sent.history)))
 
-    async def disconnect(self, request: Request) -> Response:
+    async def disconnect(self, call: AuthorizedCall) -> Response:
         """DELETE pages/{page}"""
-        call = call_of(request)
         page = PageId(call.ids["page"])
         return answer(receipt_answer(await self._connector.disconnect(call.shop, page, call.principal.subject)))

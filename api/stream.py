@@ -10,13 +10,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api import sse
 from api.answers import json_of
-from api.call import AuthorizedCall, answer, call_of
+from api.call import AuthorizedCall, answer
 from api.fan_out import FanOut, ShopViewers
 from api.models import EndModel, TicketModel
 from api.params import StreamQuery
@@ -60,19 +59,17 @@ class Stream:
         self._tickets = tickets
         self._now = now
 
-    async def ticket(self, request: Request) -> Response:
+    async def ticket(self, call: AuthorizedCall) -> Response:
         """POST stream-ticket"""
-        call = call_of(request)
         return answer(TicketModel(ticket=await self._tickets.give(call.shop, call.principal)))
 
-    async def stream(self, request: Request) -> Response:
+    async def stream(self, call: AuthorizedCall) -> Response:
         """GET stream"""
-        call = call_of(request)
         query = call.query_as(StreamQuery)
         self._fan_out.refuse_when_full(call.shop)
-        event_id = request.headers.get("last-event-id") or query.last_event_id
+        event_id = call.request.headers.get("last-event-id") or query.last_event_id
         start = await self._fan_out.feed.start(call.shop, event_id=event_id, since=query.since)
-        if request.method == "HEAD":
+        if call.request.method == "HEAD":
             return Response(headers=_HEADERS, media_type=sse.MEDIA)
         return _EventStream(self._fan_out, call, start, call.principal.expires_at - self._now())
 

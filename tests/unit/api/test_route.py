@@ -14,7 +14,6 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
 from api.auth import Tokens
-from api.call import call_of
 from api.errors import exception_handlers
 from api.params import ConversationsQuery
 from api.route import MAX_BODY, Route, client_of, guarded, to_starlette
@@ -197,29 +196,14 @@ def test_the_client_is_an_address_or_unknown(client: tuple[str, int] | None, tol
 
 
 def test_a_table_that_could_not_be_guarded_is_refused_at_the_start() -> None:
-    """Refused are a route without a scope, a route without a shop in its path, and a handler that is not a function."""
+    """Refused are a route without a scope, and a route without a shop in its path."""
     tokens = Tokens([SECRET])
-
-    async def app(scope: Connection, receive: Receive, send: Send) -> None:
-        """An ASGI application, which would be called without the guard."""
-
-    for broken in (
-        replace(ROUTES[0], path="/v1/messages"),
-        replace(ROUTES[0], endpoint=app),
-    ):
-        with pytest.raises(ValueError, match="guarded"):
-            to_starlette([broken], tokens, Recorder())
+    with pytest.raises(ValueError, match="guarded"):
+        to_starlette([replace(ROUTES[0], path="/v1/messages")], tokens, Recorder())
     with pytest.raises(ValueError, match="guarded"):
         guarded(replace(ROUTES[0], scope=None), tokens, Recorder())
     with pytest.raises(ValueError, match="twice"):
         to_starlette([ROUTES[0], ROUTES[0]], tokens, Recorder())
-
-
-async def test_a_handler_reached_past_its_guard_fails() -> None:
-    """This is a second check behind the guard."""
-    request = Request({"type": "http", "path_params": {"shop": "demo"}})
-    with pytest.raises(RuntimeError, match="without its guard"):
-        call_of(request)
 
 
 def test_a_handler_that_wants_another_model_than_its_route_declares_fails(setup: Setup) -> None:
@@ -231,24 +215,20 @@ def test_a_handler_that_wants_another_model_than_its_route_declares_fails(setup:
         TestClient(app).get(f"{SHOP}/messages", headers=setup.bearer())
 
 
-def test_a_public_route_may_be_a_function_or_an_asgi_application() -> None:
-    """The webhook is an ASGI application. Both kinds may share a path."""
+def test_a_path_refuses_methods_that_it_does_not_have() -> None:
+    """The refusal names every method of the path, also if several routes share it."""
 
-    async def get(_: Request) -> Response:
-        return PlainTextResponse("function")
-
-    class Hot:
-        async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
-            await PlainTextResponse("application")(scope, receive, send)
+    async def answer(request: Request) -> Response:
+        return PlainTextResponse(request.method)
 
     routes = [
-        Route("GET", "/webhook", get, "handshake", None, "Handshake"),
-        Route("POST", "/webhook", Hot(), "webhook", None, "Webhook"),
+        Route("GET", "/status", answer, "read", None, "Read"),
+        Route("POST", "/status", answer, "write", None, "Write"),
     ]
     client = TestClient(Starlette(routes=[*to_starlette(routes, Tokens([SECRET]), Recorder())]))
-    assert client.get("/webhook").text == "function"
-    assert client.post("/webhook").text == "application"
-    assert client.put("/webhook").headers["allow"].count(",") == 2
+    assert client.get("/status").text == "GET"
+    assert client.post("/status").text == "POST"
+    assert client.put("/status").headers["allow"].count(",") == 2
 
 
 def test_every_path_of_a_shop_begins_alike() -> None:
