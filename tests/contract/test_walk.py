@@ -31,7 +31,6 @@ async def test_a_walk_meets_every_message_once_oldest_first(box: Box) -> None:
 
 
 async def test_a_walk_of_a_shop_without_messages_is_empty(box: Box) -> None:
-    """A walk of an empty shop returns no message."""
     assert await walked(box) == []
     assert await box.reader.count(SHOP) == 0
 

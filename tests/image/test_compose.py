@@ -37,7 +37,6 @@ def valkey_settings() -> dict[str, str]:
 
 
 def test_it_is_valid_by_the_schema_of_compose() -> None:
-    """compose.yaml is valid by the published schema."""
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stdout

@@ -32,7 +32,6 @@ def test_a_message_gets_its_times_and_numbers() -> None:
 
 
 def test_a_conversation_has_the_numbers_in_its_last_message() -> None:
-    """The conversation's last message has the telephone numbers."""
     kept = KeptConversation(conversation_of(PAGE, Psid("7")), PAGE, Psid("7"), 1, NOW * 1000, KEPT)
     assert orjson.loads(conversation_json(kept)) == CONVERSATION
     found = conversation_json(kept, NUMBERS)

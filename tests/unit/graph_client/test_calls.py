@@ -355,7 +355,6 @@ async def test_a_token_of_no_page_is_called_with_on_nobodys_budget() -> None:
 
 
 async def test_a_token_of_no_page_that_is_dead_marks_no_page() -> None:
-    """The token has no Page."""
     setup = Setup()
     setup.facebook.will("GET me", refused(190, 463))
     with pytest.raises(TokenDead):

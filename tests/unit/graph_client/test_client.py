@@ -91,7 +91,6 @@ async def test_answers_are_asked_for_uncompressed() -> None:
 
 
 async def test_without_the_apps_secret_there_is_no_proof() -> None:
-    """The proof is made with the secret."""
     facebook = Facebook()
     facebook.will("GET me", ok({}))
     await send(facebook.client(app_secret=None))

@@ -459,7 +459,6 @@ async def test_a_facebook_that_hangs_does_not_hold_up_a_disconnect(monkeypatch: 
 
 @pytest.mark.parametrize("state", [None, PageState(NOW, token_alive=False)], ids=["webhooks alone", "dead"])
 async def test_without_a_living_token_facebook_is_not_asked(state: PageState | None) -> None:
-    """Without a living token no call is possible."""
     world = World(state)
     assert await world.disconnected() == DONE
     assert world.told == ["purge owner", "forget"]
