@@ -21,6 +21,7 @@ def audit(shop: str, limit: int) -> None:
     """
 
     async def show(tools: Tools) -> None:
+        await tools.record(ShopId(shop), "listAudit")
         left, cursor = limit, None
         while left:
             page = await tools.store.audit_log.entries(ShopId(shop), limit=min(left, 100), cursor=cursor)
@@ -30,7 +31,7 @@ def audit(shop: str, limit: int) -> None:
             if cursor is None:
                 break
 
-    with_tools(show, ShopId(shop), "listAudit")
+    with_tools(show)
 
 
 def _line(entry: Entry) -> str:

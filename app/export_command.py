@@ -1,28 +1,20 @@
 """`page-inbox export`: writes all data of a shop to a file."""
 
-import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Any
 
 import click
-import httpx2
 import orjson
 
 from app.counted import counted
-from app.parts import make_exporter
-from app.tools import Tools, with_tools
+from app.inboxes import CommandTarget
 from app.where import Where, somewhere
 from domain.errors import PageInboxError
 from domain.ids import ShopId
-from domain.secret import Secret
-
-STEP_SECONDS: Final = 60.0
-"""Seconds without a byte after which an export from a service is given up."""
 
 
 class ExportFailed(PageInboxError):
@@ -48,45 +40,12 @@ def export(where: Where, shop: str, out: Path) -> None:
     """
     if not out.absolute().parent.is_dir():
         raise click.ClickException(f"There is no folder {out.parent}. Make it first, then export again.")
-    service = where.service()
-    if service is None:
 
-        async def copy(tools: Tools) -> None:
-            click.echo(await _save(make_exporter(tools.store).parts(ShopId(shop)), out))
+    async def work(inbox: CommandTarget) -> None:
+        async with inbox.export(ShopId(shop)) as parts:
+            click.echo(await _save(parts, out))
 
-        with_tools(copy, ShopId(shop), "exportShop")
-    else:
-        click.echo(asyncio.run(_fetch(*service, shop, out)))
-
-
-async def _fetch(url: str, token: Secret, shop: str, out: Path) -> str:
-    async with _answer(url, token, shop) as parts:
-        return await _save(parts, out)
-
-
-@asynccontextmanager
-async def _answer(url: str, token: Secret, shop: str) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Yields the body of a service's answer, part by part."""
-    address = f"{url}/v1/shops/{quote(shop, safe='')}/export"
-    headers = {"Authorization": f"Bearer {token.reveal()}"}
-    try:
-        async with (
-            httpx2.AsyncClient(headers=headers, timeout=STEP_SECONDS, trust_env=False) as client,
-            client.stream("GET", address) as answer,
-        ):
-            if answer.status_code != httpx2.codes.OK:
-                raise ExportFailed("export_refused", _sentence(answer.status_code, await answer.aread()))
-            yield answer.aiter_bytes()
-    except (httpx2.RequestError, httpx2.InvalidURL) as error:
-        told = f"{url} does not answer, or not to the end ({type(error).__name__}); what came is no whole copy."
-        raise ExportFailed("export_cut_off", told) from None
-
-
-def _sentence(status: int, body: bytes) -> str:
-    try:
-        return f"{orjson.loads(body)['detail']} ({status})"
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return f"Answered {status}, and not as Page Inbox does. Is --url the public address of a service?"
+    where.run(work)
 
 
 async def _save(parts: AsyncIterator[bytes], out: Path) -> str:

@@ -1,8 +1,11 @@
 """The inbox that a command works on: the store, or a running service (remote.py). Both return what the API answers."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from api.answers import one_page_answer, page_answer, receipt_answer, shop_answer
+from app.parts import make_exporter
 from app.remote import Remote
 from app.tools import Tools
 from domain.audit import OPERATOR
@@ -58,6 +61,12 @@ class Direct:
             await self._tools.record(shop, "purgeMessages")
             receipt = await purger.purge_shop(shop, OPERATOR, limited=False)
         return receipt_answer(receipt).model_dump()
+
+    @asynccontextmanager
+    async def export(self, shop: ShopId) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Reads the store."""
+        await self._tools.record(shop, "exportShop")
+        yield make_exporter(self._tools.store).parts(shop)
 
     async def erased(self, shop: ShopId, receipt: dict[str, Any]) -> dict[str, Any]:
         """Erases the bytes in this process, because perhaps no service is running."""

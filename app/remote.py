@@ -18,6 +18,8 @@ ANSWER_SECONDS: Final = 20.0
 ERASING_SECONDS: Final = 600.0
 """A purge of a million messages takes less than a minute. The service continues the purge after this time too."""
 LOOK_SECONDS: Final = 0.2
+EXPORT_SECONDS: Final = 60.0
+"""Seconds without a byte after which an export is given up."""
 
 _REMEDIES: Final[Mapping[int, str]] = {
     401: "Give a token of this service: --token, or TOKEN in the environment; `page-inbox token` mints one.",
@@ -77,23 +79,42 @@ class Remote:
             pass  # the messages are already unreadable, and the service erases the rest
         return receipt
 
+    @asynccontextmanager
+    async def export(self, shop: ShopId) -> AsyncIterator[AsyncIterator[bytes]]:
+        """GET export. Yields the body, part by part."""
+        try:
+            async with self._client.stream("GET", self._address(shop, "export"), timeout=EXPORT_SECONDS) as answer:
+                if answer.status_code != httpx2.codes.OK:
+                    raise self._refusal(answer.status_code, _object(await answer.aread()))
+                yield answer.aiter_bytes()
+        except (httpx2.RequestError, httpx2.InvalidURL) as error:
+            sentence = (
+                f"{self._url} does not answer, or not to the end ({type(error).__name__}). The copy is not complete."
+            )
+            raise ServiceRefused("export_cut_off", sentence) from None
+
+    def _address(self, shop: ShopId, *path: str) -> str:
+        return "/".join((self._url, "v1/shops", *(quote(part, safe="") for part in (shop, *path))))
+
     async def _ask(self, method: str, shop: ShopId, *path: str, body: Any = None) -> dict[str, Any]:
-        address = "/".join((self._url, "v1/shops", *(quote(part, safe="") for part in (shop, *path))))
         content = None if body is None else orjson.dumps(body)
         headers = {} if body is None else {"Content-Type": "application/json"}
         try:
-            answer = await self._client.request(method, address, content=content, headers=headers)
+            answer = await self._client.request(method, self._address(shop, *path), content=content, headers=headers)
         except (httpx2.RequestError, httpx2.InvalidURL) as error:
-            sentence = (
-                f"{self._url} does not answer ({type(error).__name__}). Is --url the public address of a service?"
-            )
+            sentence = f"{self._url} does not answer ({type(error).__name__}). {_WHERE}"
             raise ServiceRefused("service_unreachable", sentence) from None
         told = _object(answer.content)
         if answer.status_code in {httpx2.codes.OK, httpx2.codes.ACCEPTED} and told:
             return told
-        raise ServiceRefused(
-            str(told.get("reason", "no_answer_of_ours")), _sentence(answer.status_code, told, self._url)
-        )
+        raise self._refusal(answer.status_code, told)
+
+    def _refusal(self, status: int, told: Mapping[str, Any]) -> ServiceRefused:
+        if "request_id" not in told:
+            sentence = f"{self._url} answers {status}, and not as Page Inbox does. {_WHERE}"
+            return ServiceRefused("no_answer_of_ours", sentence)
+        sentence = f"{told['detail']} ({status} {told['reason']}, request {told['request_id']})"
+        return ServiceRefused(told["reason"], f"{sentence} {_REMEDIES.get(status, '')}".rstrip())
 
 
 def _object(content: bytes) -> dict[str, Any]:
@@ -102,13 +123,6 @@ def _object(content: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return told if isinstance(told, dict) else {}
-
-
-def _sentence(status: int, told: Mapping[str, Any], url: str) -> str:
-    if "request_id" not in told:
-        return f"{url} answers {status}, and not as Page Inbox does. {_WHERE}"
-    remedy = _REMEDIES.get(status, "")
-    return f"{told['detail']} ({status} {told['reason']}, request {told['request_id']}) {remedy}".rstrip()
 
 
 @asynccontextmanager

@@ -52,16 +52,8 @@ def check_store() -> None:
     needed(read_settings(os.environ, command="tool").redis_url, "REDIS_URL")
 
 
-def with_tools(
-    work: Callable[[Tools], Awaitable[None]],
-    shop: ShopId | None = None,
-    action: str = "",
-    page: PageId | None = None,
-    *,
-    replay: bool = True,
-) -> None:
-    """Record the action in the audit log, then do the work. Work for several shops has no `shop` here and records each
-    shop itself.
+def with_tools(work: Callable[[Tools], Awaitable[None]], *, replay: bool = True) -> None:
+    """Do the work, which records its actions itself (`Tools.record`).
 
     If there is a purge journal and `replay` is true, purges that Redis has lost are repeated first.
     """
@@ -72,12 +64,9 @@ def with_tools(
         store = make_store(make_connection(settings, IN_COMMAND), metrics, settings)
         graph = make_graph(store, metrics, settings)
         try:
-            tools = Tools(store, graph)
             if replay and (again := make_replay(store)) is not None:
                 await again.run()
-            if shop is not None:
-                await tools.record(shop, action, page)
-            await work(tools)
+            await work(Tools(store, graph))
         finally:
             await store.purger.close()
             await graph.calls.close()

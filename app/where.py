@@ -28,8 +28,7 @@ class Where:
 
     def run(self, work: Callable[[CommandTarget], Awaitable[None]]) -> None:
         """Do the work on the inbox that the options choose."""
-
-        service = self.service()
+        service = self._service()
         if service is None:
             with_tools(lambda tools: work(Direct(tools)))
             return
@@ -43,10 +42,10 @@ class Where:
 
     def check(self) -> None:
         """Check that the settings that the command needs are set. Call this before the command asks the user."""
-        if self.service() is None:
+        if self._service() is None:
             check_store()
 
-    def service(self) -> tuple[str, Secret] | None:
+    def _service(self) -> tuple[str, Secret] | None:
         """Returns the address and token of the service, None for the store. Raises `UsageError` without a token."""
         if self.url is None:
             return None

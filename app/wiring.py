@@ -31,6 +31,7 @@ from app.parts import (
 from app.server import CLOSE_SECONDS
 from app.shop_turns import ShopTurns
 from app.version import VERSION
+from app.withdrawal import Withdrawal
 from cache.audit.recording import Recorder
 from cache.graph.taps import Taps
 from cache.live.announcements import Announcements
@@ -52,7 +53,6 @@ from ops.hooks import NO_HOOKS, Hooks
 from ops.metrics import MetricRegistry, Metrics, process_registry
 from ops.settings import Settings
 from ops.tasks import Tasks
-from webhook.withdrawal import Withdrawal
 
 REDIS_CHECK_SECONDS: Final = 2.0
 """Time limit for a check of Redis. A check makes several calls, and each call has its own shorter limit."""

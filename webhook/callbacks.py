@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 from urllib.parse import parse_qs
 
 import orjson
@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.audit import client_address
+from domain.deletion import Deletion
 from domain.errors import PageInboxError
 from domain.secret import Secret
 from ops.metrics import Metrics
 from webhook.deletion_page import POLICY, later_page, status_page, unknown_page
 from webhook.errors import BodyTooLarge, RequestRefused
 from webhook.signed_request import SignedRequest, verify
-from webhook.withdrawal import Withdrawal
 
 DEAUTHORIZE: Final = "/facebook/deauthorize"
 DATA_DELETION: Final = "/facebook/data-deletion"
@@ -34,6 +34,24 @@ _LOOPBACK: Final = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)
 Callback = Literal["deauthorize", "data_deletion"]
 CALLBACKS: Final[tuple[Callback, ...]] = ("deauthorize", "data_deletion")
 OUTCOMES: Final = ("done", "nothing_to_do", "repeated", "refused", "unavailable")
+
+
+class Withdrawal(Protocol):
+    """Carries out the requests (app/withdrawal.py). The methods raise kind unavailable if the store is unavailable."""
+
+    async def deauthorize(self, request: SignedRequest, client: str, now_ms: int, /) -> int:
+        """Stop all use of the person's tokens. Returns the number of Pages."""
+        ...
+
+    async def delete(self, request: SignedRequest, text: str, client: str, now_ms: int, /) -> tuple[str, int | None]:
+        """Delete the person's data. Returns the confirmation code, and the number of Pages or None if this is done
+        already. `text` is the unchanged request.
+        """
+        ...
+
+    async def find(self, code: str, /) -> Deletion | None:
+        """Returns the status of a deletion, or None for an unknown code."""
+        ...
 
 
 class Callbacks:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tests.house.sources import ROOT, modules, packages, tree
 from tests.house.unplugged import application
 
-RECORDING = {"record", "with_tools", "Access"}
+RECORDING = {"record", "Access"}
 """The calls that name an action."""
 
 

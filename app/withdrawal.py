@@ -7,93 +7,27 @@ whose tokens this person granted before the request. A repeated request does not
 import hmac
 from base64 import b32encode
 from collections.abc import Iterable
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
+from cache.audit.recording import Recorder
+from cache.graph.grants import Grants
+from cache.purging.deletions import Deletions
+from cache.purging.purge import Purger
+from cache.registry.registry import Registry
 from domain.audit import FACEBOOK, Access
 from domain.deletion import Deletion
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
-from domain.shop import Receipt, Shop
+from domain.shop import Shop
+from graph_client.page_remover import PageRemover
 from webhook.signed_request import SignedRequest
 
 _CODE_LETTERS: Final = 26
 """130 bits, so a code cannot be guessed."""
 
 log = structlog.get_logger()
-
-
-class Grants(Protocol):
-    """The persons who granted Pages' tokens. Times are milliseconds."""
-
-    async def pages_of(self, person: str, until_ms: int, /) -> list[PageId]:
-        """Returns the Pages whose tokens this person granted up to this moment."""
-        ...
-
-    async def page_until(self, page: PageId, until_ms: int, /) -> list[PageId]:
-        """Returns the Page itself, unless its token was granted after this moment."""
-        ...
-
-
-class Registry(Protocol):
-    """The shops and their Pages."""
-
-    async def owner(self, page: PageId, /) -> ShopId | None:
-        """Returns the shop of a Page."""
-        ...
-
-    async def shop(self, shop: ShopId, /) -> Shop:
-        """Returns the shop's state."""
-        ...
-
-
-class PageRemover(Protocol):
-    """Disconnects Pages without calling Facebook."""
-
-    async def mark_dead(self, shop: ShopId, page: PageId, /) -> None:
-        """Stop all calls of Graph for the Page until it is connected with a new token."""
-        ...
-
-    async def disconnect(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt | None:
-        """Delete the token and purge the Page's messages. Returns None if this has been done already."""
-        ...
-
-
-class ShopPurger(Protocol):
-    """Deletes the data of shops."""
-
-    async def purge_shop(self, shop: ShopId, requested_by: str, /, *, limited: bool) -> Receipt:
-        """Delete all stored data of a shop."""
-        ...
-
-
-class Deletions(Protocol):
-    """The requests that can be looked up."""
-
-    async def take(self, code: str, at_ms: int, /) -> bool:
-        """Record a request. Returns whether all its purges had begun before."""
-        ...
-
-    async def wait_for(self, code: str, shop: ShopId, receipt: Receipt, /) -> None:
-        """Record that a purge is a part of the request."""
-        ...
-
-    async def begun(self, code: str, /) -> None:
-        """Record that all purges of the request have begun."""
-        ...
-
-    async def find(self, code: str, /) -> Deletion | None:
-        """Returns the status of the request."""
-        ...
-
-
-class Recorder(Protocol):
-    """Writes a shop's audit log."""
-
-    async def record(self, shop: ShopId, access: Access, /) -> None:
-        """Return when the access is recorded."""
-        ...
 
 
 class Withdrawal:
@@ -106,7 +40,7 @@ class Withdrawal:
         grants: Grants,
         registry: Registry,
         pages: PageRemover,
-        purger: ShopPurger,
+        purger: Purger,
         deletions: Deletions,
         recorder: Recorder,
         *,
