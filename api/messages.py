@@ -127,7 +127,7 @@ class Messages:
         """GET conversations"""
         query = call.query_as(ConversationsQuery)
         page = None if query.page is None else PageId(query.page)
-        search = query.search()
+        search = query.search(query.answered)
         searching = bool(search)
         as_json: Callable[[KeptConversation], bytes | None] = self._conversation
         if searching:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 from pydantic_core import CoreSchema
 
@@ -13,7 +13,7 @@ from api import export, sse
 from api.errors import MEDIA, TITLES
 from api.examples import COMMENT, CONVERSATION, EXAMPLES, EXPORT, FACEBOOK_CONVERSATION, PAGE, POST, PSID
 from api.models import STREAM_EVENTS, ProblemModel
-from api.params import LONGEST_ID, PLAIN
+from api.params import Id
 from api.problems import REASONS
 from api.route import Route
 
@@ -132,9 +132,9 @@ def _problems(route: Route) -> Sequence[int]:
 
 def _path_parameters(path: str) -> list[Json]:
     parameters = []
+    schema = TypeAdapter(Id).json_schema()
     for name in re.findall(r"{([^}:]+)", path):
         meaning, example = _PATH_PARAMETERS.get(name) or _id(path)
-        schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": PLAIN}
         parameters.append(
             {"name": name, "in": "path", "required": True, "description": meaning, "schema": schema, "example": example}
         )

@@ -125,6 +125,7 @@ _Cursor = Annotated[
     | None,
     Field(description="The `next_cursor` of the previous answer. Leave it out for the first page."),
 ]
+_OfPage = Annotated[Id | None, Field(description="Only of this Page.", examples=["104200000000001"])]
 _Words = (
     Annotated[
         str,
@@ -165,9 +166,9 @@ class SearchQuery(Query):
         None, description="Only items that expire before this time. It is written like `since` of `listMessages`."
     )
 
-    def search(self) -> Search:
-        """Returns the same search for `Reader`."""
-        return Search(self.q, self.has, None, self.expires_before)
+    def search(self, answered: bool | None = None) -> Search:
+        """Returns the same search for the handler. Only a search of conversations has `answered`."""
+        return Search(self.q, self.has, answered, self.expires_before)
 
 
 class ConversationsQuery(SearchQuery):
@@ -175,14 +176,10 @@ class ConversationsQuery(SearchQuery):
 
     limit: Limit = 50
     cursor: _Cursor = None
-    page: Id | None = Field(None, description="Only of this Page.", examples=["104200000000001"])
+    page: _OfPage = None
     answered: _Flag | None = Field(
         None, description="`true`: only conversations whose last message is the Page's. `false`: only the others."
     )
-
-    def search(self) -> Search:
-        """Returns the same search for `Reader`."""
-        return Search(self.q, self.has, self.answered, self.expires_before)
 
 
 class BlockQuery(Query):
@@ -204,7 +201,7 @@ class MessagesQuery(SearchQuery):
     limit: Limit = 50
     cursor: _Cursor = None
     conversation: Id | None = Field(None, description="Only of this conversation.")
-    page: Id | None = Field(None, description="Only of this Page.", examples=["104200000000001"])
+    page: _OfPage = None
     direction: Direction | None = Field(
         None, description="`in`: from customers; `out`: from the Page.", examples=["in"]
     )

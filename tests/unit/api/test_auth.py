@@ -206,15 +206,13 @@ def test_the_memory_is_bounded_and_keeps_what_is_used() -> None:
     """The cache removes the token that was not used for the longest time."""
     tokens = verifier(SECRET)
     first, second = signed(CLAIMS | {"n": 0}), signed(CLAIMS | {"n": 1})
-    tokens.verify(first)
-    tokens.verify(second)
+    known_first, known_second = tokens.verify(first), tokens.verify(second)
     for number in range(2, REMEMBERED):
         tokens.verify(signed(CLAIMS | {"n": number}))
     tokens.verify(first)
     tokens.verify(signed(CLAIMS | {"n": REMEMBERED}))
-    assert len(tokens._verified) == REMEMBERED
-    assert first in tokens._verified
-    assert second not in tokens._verified
+    assert tokens.verify(first) is known_first
+    assert tokens.verify(second) is not known_second
 
 
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
