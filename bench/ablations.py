@@ -12,8 +12,7 @@ from bench.contestants.ablated import VARIANTS
 from bench.effort import Effort, Say
 from bench.figures import Figure
 from bench.inbox import PROGRAM, inbox
-from bench.load import pour, single_messages, tenants
-from cache.keys import SHOP_INDEX
+from bench.load import single_messages, tenants
 
 GROUP: Final = "ablations, processor time of a delivery of one message"
 OWN: Final = "as it is"
@@ -32,22 +31,13 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
         for name in (OWN, *VARIANTS):
             program = PROGRAM if name == OWN else ("bench.contestants.ablated", name)
             own = stack.enter_context(inbox(directory / name.replace(" ", "-"), program))
-            racers.append(starters.Racer(name, own.server, own.valkey, SHOP_INDEX, own.begin))
+            racers.append(starters.racer_of(name, own))
         for number in range(effort.rounds + 1):
             prepared = single_messages(int(PER_SECOND * effort.seconds), shops, random.Random())
-            random.shuffle(racers)  # a fixed order of the variants would make the comparison unfair
-            for racer in racers:
-                racer.begin(shops)
-                cpu = racer.server.cpu_seconds
-                poured = pour(
-                    racer.server.port,
-                    prepared,
-                    seconds=effort.seconds,
-                    warm_up=WARM_UP_SECONDS,
-                    cpu=cpu,
-                    patient=True,
-                )
-                racer.check(poured.answered)
-                spent.setdefault(racer.name, []).append(poured.busy / poured.per_second * 1e6)
+            found = starters.race(
+                racers, shops, prepared, seconds=effort.seconds, warm_up=WARM_UP_SECONDS, patient=True
+            )
+            for name, poured in found.items():
+                spent.setdefault(name, []).append(poured.busy / poured.per_second * 1e6)
             say(f"ablations, round {number + 1}: " + ", ".join(f"{name} {us[-1]:.0f} us" for name, us in spent.items()))
     return [Figure(GROUP, name, us, "us", OWN, spent[OWN]) for name, us in spent.items()]

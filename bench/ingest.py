@@ -10,7 +10,7 @@ from typing import Final
 from bench import starters
 from bench.effort import Effort, Say
 from bench.figures import Figure, NotMeasured
-from bench.load import pour, single_messages, tenants
+from bench.load import single_messages, tenants
 
 GROUP: Final = "ingest, deliveries of one message"
 OWN: Final = "Page Inbox"
@@ -35,21 +35,11 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasu
         rates: dict[str, list[float]] = {racer.name: [] for racer in racers}
         busy: dict[str, list[float]] = {racer.name: [] for racer in racers}
         for number in range(effort.rounds):
-            rng = random.Random()
-            prepared = single_messages(int(FASTEST * (effort.seconds + WARM_UP_SECONDS)), shops, rng)
-            rng.shuffle(racers)
-            for racer in racers:
-                racer.begin(shops)
-                poured = pour(
-                    racer.server.port,
-                    prepared,
-                    seconds=effort.seconds,
-                    warm_up=WARM_UP_SECONDS,
-                    cpu=racer.server.cpu_seconds,
-                )
-                racer.check(poured.answered)
-                rates[racer.name].append(poured.per_second)
-                busy[racer.name].append(poured.busy)
+            prepared = single_messages(int(FASTEST * (effort.seconds + WARM_UP_SECONDS)), shops, random.Random())
+            found = starters.race(racers, shops, prepared, seconds=effort.seconds, warm_up=WARM_UP_SECONDS)
+            for name, poured in found.items():
+                rates[name].append(poured.per_second)
+                busy[name].append(poured.busy)
             rates_now = ", ".join(f"{name} {found[-1]:,.0f}/s" for name, found in rates.items())
             say(f"ingest, round {number + 1}: {rates_now}")
     rows: list[Figure | NotMeasured] = [

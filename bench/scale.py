@@ -8,7 +8,6 @@ import os
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -18,32 +17,15 @@ import redis
 from bench.cluster import cluster
 from bench.effort import Effort, Say
 from bench.figures import Figure
-from bench.inbox import Inbox, empty, kept, serving, store
+from bench.inbox import empty, kept, serving, store
 from bench.ingest import FASTEST, SHOPS, WARM_UP_SECONDS
-from bench.load import Tenant, pour, single_messages, tenants
+from bench.load import Tenant, single_messages, tenants
+from bench.starters import Racer, race
 from cache.keys import SHOP_INDEX
 
 GROUP: Final = f"scale, deliveries of one message, {os.cpu_count()} cores for everything"
 ONE, TWO = "1 process", "2 processes"
 ONE_PRIMARY, THREE_PRIMARIES = "cluster of 1 primary", "cluster of 3 primaries"
-
-
-@dataclass(frozen=True, slots=True)
-class Contestant:
-    """A running service, and every server of its store."""
-
-    inbox: Inbox
-    nodes: Sequence[redis.Redis]
-
-    def begin(self, shops: Sequence[Tenant]) -> None:
-        """Start from an empty store."""
-        for node in self.nodes:
-            empty(node)
-        self.inbox.begin(shops)
-
-    def kept(self) -> int:
-        """Messages on all servers."""
-        return sum(kept(node, SHOP_INDEX) for node in self.nodes)
 
 
 def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
@@ -52,24 +34,16 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
     rates: dict[str, list[float]] = {name: [] for name in (ONE, TWO, ONE_PRIMARY, THREE_PRIMARIES)}
     busy: dict[str, list[float]] = {name: [] for name in rates}
     with ExitStack() as stack:
-        contestants = {
-            ONE: stack.enter_context(_alone(directory / "one", 1)),
-            TWO: stack.enter_context(_alone(directory / "two", 2)),
-            ONE_PRIMARY: stack.enter_context(_on_cluster(directory / "primary", 1)),
-            THREE_PRIMARIES: stack.enter_context(_on_cluster(directory / "primaries", 3)),
-        }
+        racers = [
+            stack.enter_context(_alone(ONE, directory / "one", 1)),
+            stack.enter_context(_alone(TWO, directory / "two", 2)),
+            stack.enter_context(_on_cluster(ONE_PRIMARY, directory / "primary", 1)),
+            stack.enter_context(_on_cluster(THREE_PRIMARIES, directory / "primaries", 3)),
+        ]
         for number in range(effort.rounds):
-            rng = random.Random()
-            prepared = single_messages(int(FASTEST * (effort.seconds + WARM_UP_SECONDS)), shops, rng)
-            for name in rng.sample(list(contestants), len(contestants)):
-                contestant = contestants[name]
-                contestant.begin(shops)
-                server = contestant.inbox.server
-                poured = pour(
-                    server.port, prepared, seconds=effort.seconds, warm_up=WARM_UP_SECONDS, cpu=server.cpu_seconds
-                )
-                if (found := contestant.kept()) != poured.answered:
-                    raise RuntimeError(f"{name} answered 200 to {poured.answered} messages and stored {found}")
+            prepared = single_messages(int(FASTEST * (effort.seconds + WARM_UP_SECONDS)), shops, random.Random())
+            found = race(racers, shops, prepared, seconds=effort.seconds, warm_up=WARM_UP_SECONDS)
+            for name, poured in found.items():
                 rates[name].append(poured.per_second)
                 busy[name].append(poured.busy)
             rates_now = ", ".join(f"{name} {found[-1]:,.0f}/s" for name, found in rates.items())
@@ -96,19 +70,26 @@ def _cores(busy: Sequence[float], beside: Sequence[float]) -> str:
 
 
 @contextmanager
-def _alone(directory: Path, processes: int) -> Iterator[Contestant]:
-    with store(directory / "valkey") as valkey, _serving(directory, valkey.url, [valkey.url], processes) as made:
+def _alone(name: str, directory: Path, processes: int) -> Iterator[Racer]:
+    with store(directory / "valkey") as valkey, _serving(name, directory, valkey.url, [valkey.url], processes) as made:
         yield made
 
 
 @contextmanager
-def _on_cluster(directory: Path, primaries: int) -> Iterator[Contestant]:
-    with cluster(directory, primaries) as (url, nodes), _serving(directory, url, nodes, 1) as made:
+def _on_cluster(name: str, directory: Path, primaries: int) -> Iterator[Racer]:
+    with cluster(directory, primaries) as (url, nodes), _serving(name, directory, url, nodes, 1) as made:
         yield made
 
 
 @contextmanager
-def _serving(directory: Path, url: str, nodes: Sequence[str], processes: int) -> Iterator[Contestant]:
+def _serving(name: str, directory: Path, url: str, urls: Sequence[str], processes: int) -> Iterator[Racer]:
     with ExitStack() as stack:
-        own = stack.enter_context(serving(directory, url, nodes[0], "any", WEB_CONCURRENCY=str(processes)))
-        yield Contestant(own, [stack.enter_context(redis.Redis.from_url(node)) for node in nodes])
+        own = stack.enter_context(serving(directory, url, urls[0], "any", WEB_CONCURRENCY=str(processes)))
+        nodes = [stack.enter_context(redis.Redis.from_url(node)) for node in urls]
+
+        def begin(shops: Sequence[Tenant]) -> None:
+            for node in nodes:
+                empty(node)
+            own.begin(shops)
+
+        yield Racer(name, own.server, begin, lambda: sum(kept(node, SHOP_INDEX) for node in nodes))

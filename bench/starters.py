@@ -1,5 +1,6 @@
-"""The programs whose ingest is compared, and how each is started."""
+"""The programs whose ingest is compared: how each is started, and how all get the same load."""
 
+import random
 import shutil
 import subprocess
 import sys
@@ -11,8 +12,8 @@ from typing import Final
 
 import redis
 
-from bench.inbox import inbox, kept, store
-from bench.load import APP_SECRET, Tenant
+from bench.inbox import Inbox, inbox, kept, store
+from bench.load import APP_SECRET, Poured, Tenant, pour
 from bench.processes import Process, free_port, running
 from cache.keys import SHOP_INDEX
 
@@ -22,33 +23,49 @@ NPM_SECONDS: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class Racer:
-    """A running contestant."""
+    """A running program. `begin` empties its store and connects these shops. `kept` returns the number of its messages,
+    and is None for a program that stores nothing.
+    """
 
     name: str
     server: Process
-    valkey: redis.Redis | None
-    index: bytes
-    """The prefix of its indexes of messages."""
-    connect: Callable[[Sequence[Tenant]], None] | None = None
+    begin: Callable[[Sequence[Tenant]], object]
+    kept: Callable[[], int] | None = None
 
-    def begin(self, tenants: Sequence[Tenant]) -> None:
-        """Start from an empty store."""
-        if self.connect is not None:
-            self.connect(tenants)
-        elif self.valkey is not None:
-            self.valkey.flushall()
 
-    def check(self, answered: int) -> None:
-        """Check that every message that was answered with 200 is stored. Raises RuntimeError."""
-        if self.valkey is not None and (found := kept(self.valkey, self.index)) != answered:
-            raise RuntimeError(f"{self.name} answered 200 to {answered} messages and stored {found}")
+def race(
+    racers: Sequence[Racer],
+    shops: Sequence[Tenant],
+    prepared: Sequence[bytes],
+    *,
+    seconds: float,
+    warm_up: float,
+    patient: bool = False,
+) -> dict[str, Poured]:
+    """Returns the load of each program, from an empty store, in random order, all with the same bodies. Raises
+    RuntimeError if a program answered 200 to a message and did not store it.
+    """
+    found = {}
+    for racer in random.sample(racers, len(racers)):  # a fixed order would make the comparison unfair
+        racer.begin(shops)
+        cpu = racer.server.cpu_seconds
+        poured = pour(racer.server.port, prepared, seconds=seconds, warm_up=warm_up, cpu=cpu, patient=patient)
+        if racer.kept is not None and (stored := racer.kept()) != poured.answered:
+            raise RuntimeError(f"{racer.name} answered 200 to {poured.answered} messages and stored {stored}")
+        found[racer.name] = poured
+    return found
+
+
+def racer_of(name: str, own: Inbox) -> Racer:
+    """Returns a running Page Inbox as a racer."""
+    return Racer(name, own.server, own.begin, lambda: kept(own.valkey, SHOP_INDEX))
 
 
 @contextmanager
 def page_inbox(directory: Path) -> Iterator[Racer]:
     """Starts Page Inbox."""
     with inbox(directory / "inbox") as own:
-        yield Racer("Page Inbox", own.server, own.valkey, SHOP_INDEX, own.begin)
+        yield racer_of("Page Inbox", own)
 
 
 @contextmanager
@@ -57,7 +74,7 @@ def bare(directory: Path) -> Iterator[Racer]:
     port = free_port()
     command = [sys.executable, "-m", "bench.contestants.bare"]
     with running(command, {"PORT": str(port)}, directory / "bare.log", port=port, ready=(port, "/")) as server:
-        yield Racer("bare ASGI", server, None, b"")
+        yield Racer("bare ASGI", server, lambda _: None)
 
 
 @contextmanager
@@ -72,7 +89,7 @@ def _storing(name: str, command: Sequence[str], directory: Path) -> Iterator[Rac
         }
         log = directory / f"{slug}.log"
         with running(command, environment, log, port=port, ready=(port, "/")) as server:
-            yield Racer(name, server, client, b"page:")
+            yield Racer(name, server, lambda _: client.flushall(), lambda: kept(client, b"page:"))
 
 
 def fastapi(directory: Path) -> AbstractContextManager[Racer]:
