@@ -30,11 +30,11 @@ from domain.audit import Entry
 from domain.event import Notice
 from domain.heal import Heal, Unhealed
 from domain.ids import ConversationId
-from domain.kept import KeptConversation, KeptMessage
+from domain.kept import KeptConversation, KeptMessage, StaffMark
 from domain.message import Unsend
 from domain.moment import rfc3339, rfc3339_of_both
-from domain.shop import Page, PageState, Receipt, Shop
-from domain.staff_mark import StaffMark
+from domain.purge import Receipt
+from domain.shop import Page, PageState, Shop
 from domain.stream import PurgeEvent, StreamEvent
 
 

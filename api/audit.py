@@ -9,8 +9,8 @@ from api.call import AuthorizedCall, answer
 from api.models import AuditModel
 from api.params import AuditQuery
 from domain.audit import Entry
-from domain.cursor import Slice
 from domain.ids import ShopId
+from domain.query import Slice
 
 
 class AuditReader(Protocol):

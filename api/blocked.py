@@ -8,7 +8,7 @@ from api.answers import blocked_answer
 from api.call import AuthorizedCall, answer
 from api.params import BlockQuery
 from domain.ids import ConversationId, ShopId
-from domain.shop import Receipt
+from domain.purge import Receipt
 
 
 class Blocks(Protocol):

@@ -34,10 +34,9 @@ from domain import limits
 from domain.audit import Entry
 from domain.errors import PageInboxError
 from domain.ids import ShopId
-from domain.kept import KeptMessage
+from domain.kept import KeptMessage, StaffMark
 from domain.moment import rfc3339
-from domain.shop import Receipt
-from domain.staff_mark import StaffMark
+from domain.purge import Receipt
 from domain.turn import Turns
 
 MEDIA: Final = "application/x-ndjson"

@@ -11,7 +11,7 @@ from api.call import AuthorizedCall, answer
 from api.models import LabelsModel
 from api.params import InvalidRequest
 from domain.ids import ConversationId, ShopId
-from domain.staff_mark import StaffMark
+from domain.kept import StaffMark
 
 
 class MarkStore(Protocol):

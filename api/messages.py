@@ -14,11 +14,10 @@ from api.compression import Compression
 from api.params import ConversationsQuery, MessagesQuery
 from api.phone_places import PhoneNumbers
 from domain import limits
-from domain.cursor import Slice
 from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId
 from domain.kept import KeptConversation, KeptMessage
-from domain.query import MessageQuery
-from domain.shop import Receipt
+from domain.purge import Receipt
+from domain.query import MessageQuery, Slice
 
 Kept = TypeVar("Kept", KeptMessage, KeptConversation)
 

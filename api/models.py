@@ -15,7 +15,8 @@ from pydantic import MISSING, BaseModel, ConfigDict, Field
 from api.fact_models import AttachmentModel, PostbackModel, QuickReplyModel, ReferralModel, ReplyToModel
 from domain.event import NoticeKind
 from domain.message import Direction, Kind
-from domain.shop import PageStatus, PurgeTarget
+from domain.purge import PurgeTarget
+from domain.shop import PageStatus
 from domain.stream import Gap, SentEnd
 
 _MOMENT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"

@@ -13,8 +13,9 @@ from api.models import PagesModel
 from api.params import InvalidRequest
 from domain.heal import Heal
 from domain.ids import PageId, ShopId
+from domain.purge import Receipt
 from domain.secret import Secret
-from domain.shop import EVERY_SHOP, Page, Receipt, Shop
+from domain.shop import EVERY_SHOP, Page, Shop
 
 
 class Registry(Protocol):

@@ -10,7 +10,8 @@ from typing import Final, get_args
 from api.route import Route
 from domain.event import Outcome
 from domain.graph import EDGES, Limit
-from domain.shop import PageStatus, PurgeTarget
+from domain.purge import PurgeTarget
+from domain.shop import PageStatus
 from domain.stream import End, StreamEventName
 from graph_client.errors import Reason
 from ops.access_log import PATH

@@ -17,8 +17,8 @@ from cache.purging.deletions import Deletions
 from cache.purging.purge import Purger
 from cache.registry.registry import Registry
 from domain.audit import FACEBOOK, Access
-from domain.deletion import Deletion
 from domain.ids import PageId, ShopId
+from domain.purge import Deletion
 from domain.secret import Secret
 from domain.shop import Shop
 from graph_client.page_remover import PageRemover

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 HealStatus = Literal["running", "complete", "cut_short"]
-HEAL_STATUSES: tuple[HealStatus, ...] = ("running", "complete", "cut_short")
 
 CutReason = Literal["cursor_repeated", "nothing_new", "too_long", "too_many_refused"]
 """Why a walk ended before its list did: Graph repeated a cursor; several list pages in a row had nothing new; the list

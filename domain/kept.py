@@ -1,8 +1,9 @@
 """The objects that the store returns to its readers. Times are milliseconds."""
 
+from dataclasses import dataclass
+
 from domain.frozen import frozen
 from domain.ids import ConversationId, PageId, Psid
-from domain.staff_mark import StaffMark
 
 
 @frozen
@@ -16,6 +17,18 @@ class KeptMessage:
     content: bytes
     received_at: int
     expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMark:
+    """The notes of a shop's staff about a conversation, shared by all staff."""
+
+    conversation: ConversationId
+    page: PageId
+    done: bool
+    unread: bool
+    labels: tuple[str, ...]
+    marked_at: int
 
 
 @frozen

@@ -5,10 +5,9 @@ from typing import Literal
 
 from domain.event import Notice
 from domain.ids import PurgeId
-from domain.kept import KeptMessage
+from domain.kept import KeptMessage, StaffMark
 from domain.message import Unsend
-from domain.shop import PurgeTarget
-from domain.staff_mark import StaffMark
+from domain.purge import PurgeTarget
 
 StreamEventName = Literal["message", "edited", "erased", "purge", "marked", "live"]
 

@@ -4,7 +4,7 @@ tokens of these Pages are dead, so this module does not call Graph.
 
 from domain.errors import PageInboxError
 from domain.ids import PageId, ShopId
-from domain.shop import Receipt
+from domain.purge import Receipt
 from graph_client.account import TokenDied
 from graph_client.errors import TokenDead
 from graph_client.store import Purger, Registry, Watchlist

@@ -10,8 +10,9 @@ import structlog
 from domain.errors import Kind, PageInboxError
 from domain.ids import PageId, ShopId
 from domain.moment import LAST_MOMENT
+from domain.purge import Receipt
 from domain.secret import Secret
-from domain.shop import Page, PageState, Receipt
+from domain.shop import Page, PageState
 from graph_client import edges
 from graph_client.calls import Calls
 from graph_client.claims import Claims

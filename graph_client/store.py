@@ -7,8 +7,9 @@ from typing import Protocol
 
 from domain.heal import Heal
 from domain.ids import PageId, ShopId
+from domain.purge import Receipt
 from domain.secret import Secret
-from domain.shop import Credentials, Page, PageState, PageStatus, Receipt
+from domain.shop import Credentials, Page, PageState, PageStatus
 from domain.watch import Outage
 
 

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.audit import client_address
-from domain.deletion import Deletion
 from domain.errors import PageInboxError
+from domain.purge import Deletion
 from domain.secret import Secret
 from ops.metrics import Metrics
 from webhook.deletion_page import POLICY, later_page, status_page, unknown_page

@@ -10,7 +10,7 @@ from hashlib import sha256
 from html import escape
 from typing import Final
 
-from domain.deletion import Deletion
+from domain.purge import Deletion
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1c2430; --dim: #5a6675; --ground: #f5f6f8; --sheet: #fff; --line: #dfe3e8;

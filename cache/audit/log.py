@@ -17,8 +17,8 @@ from cache.scripts import AUDIT, AUDIT_CLOSE
 from cache.server.connection import Arg, Connection
 from domain import limits
 from domain.audit import Access, Entry
-from domain.cursor import Slice
 from domain.ids import PageId, ShopId
+from domain.query import Slice
 
 DAY: Final = 86_400
 

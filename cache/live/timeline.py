@@ -19,10 +19,9 @@ from cache.messages.vault import ShopSecrets
 from cache.scripts import FOLLOW
 from cache.server.connection import Connection
 from domain.ids import PurgeId, ShopId
-from domain.kept import KeptMessage
+from domain.kept import KeptMessage, StaffMark
 from domain.message import Unsend
-from domain.shop import PURGE_TARGETS
-from domain.staff_mark import StaffMark
+from domain.purge import PURGE_TARGETS
 from domain.stream import PurgeEvent, Start, StreamEvent, StreamEventName, Stretch
 from domain.turn import Turns
 

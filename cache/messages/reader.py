@@ -19,13 +19,11 @@ from cache.registry.registry import Registry
 from cache.scripts import CONVERSATIONS, LOOK, PAGE, WALK
 from cache.server.connection import Arg, Connection, Reply
 from cache.server.scan import scored
-from domain.cursor import Slice
 from domain.ids import MessageId, PageId, Psid, ShopId
-from domain.kept import KeptConversation, KeptMessage
+from domain.kept import KeptConversation, KeptMessage, StaffMark
 from domain.message import TAP, Direction
 from domain.moment import from_text
-from domain.query import MessageQuery
-from domain.staff_mark import StaffMark
+from domain.query import MessageQuery, Slice
 from domain.turn import Turns
 
 LOOKS_PER_CALL: Final = 1000

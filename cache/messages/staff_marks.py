@@ -18,7 +18,7 @@ from cache.messages.vault import FIELD, ShopSecrets, Vault
 from cache.scripts import STAFF_MARK, WALK_MARKS
 from cache.server.connection import Arg, Connection
 from domain.ids import ConversationId, PageId, ShopId
-from domain.staff_mark import StaffMark
+from domain.kept import StaffMark
 
 HEAD: Final = bytes((3, 0))
 """The first bytes of a record: no message and no edit has this version (cache/codec.py)."""

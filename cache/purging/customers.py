@@ -13,7 +13,7 @@ from cache.registry.registry import Registry
 from cache.scripts import PRESENT, WAITING
 from cache.server.connection import Arg, Connection
 from domain.ids import Psid, ShopId, conversation_of
-from domain.shop import Receipt
+from domain.purge import Receipt
 
 LOOKED_UP: Final = 1000
 """Conversations looked up in one script call, which takes about half a millisecond of the server's time."""

@@ -12,9 +12,8 @@ from cache.purging.purge import Purger
 from cache.scripts import NOTE_DELETION
 from cache.server.connection import Arg, Connection
 from cache.server.scan import scan_hash
-from domain.deletion import Deletion
 from domain.ids import PurgeId, ShopId
-from domain.shop import Receipt
+from domain.purge import Deletion, Receipt
 
 _AT: Final = "at"
 _BEGUN: Final = "begun"

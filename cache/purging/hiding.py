@@ -6,7 +6,7 @@ from cache.keys import CONVERSATION_TAG_BYTES, PURGES, RECEIPT_SECONDS, shop_key
 from cache.scripts import HIDE, NOTE
 from cache.server.connection import Arg, Connection
 from domain.ids import PurgeId, ShopId
-from domain.shop import PurgeTarget
+from domain.purge import PurgeTarget
 
 HIDDEN_PER_CALL: Final = 500
 """Conversations of a customer that one script call hides."""

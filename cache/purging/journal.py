@@ -23,7 +23,7 @@ from cache.errors import SealBroken, Unavailable
 from cache.keys import MAX_TTL_SECONDS
 from cache.sealing import Sealer
 from domain.ids import ShopId
-from domain.shop import PurgeTarget
+from domain.purge import PurgeTarget
 
 SUFFIX: Final = ".purges"
 PURPOSE: Final = "purge-journal"

@@ -27,7 +27,7 @@ from cache.server.connection import Arg, Connection, Script
 from cache.server.scan import hash_fields
 from domain import limits
 from domain.ids import ConversationId, MessageId, PageId, PurgeId, ShopId
-from domain.shop import PurgeTarget, Receipt
+from domain.purge import PurgeTarget, Receipt
 from ops.metrics import Metrics
 
 STEP_MESSAGES: Final = 50

@@ -21,8 +21,8 @@ from cache.errors import SealKeysMissing
 from cache.keyring import signing_keys
 from domain.errors import Kind, PageInboxError
 from domain.ids import ShopId
+from domain.purge import Receipt
 from domain.secret import Secret
-from domain.shop import Receipt
 
 PURPOSE: Final = "receipt"
 ALGORITHM: Final = "EdDSA"

@@ -10,7 +10,7 @@ from cache.purging.receipt_signature import ReceiptSigner
 from cache.server.connection import Connection
 from cache.server.scan import hash_fields, scored
 from domain.ids import PurgeId, ShopId
-from domain.shop import PURGE_TARGETS, Receipt
+from domain.purge import PURGE_TARGETS, Receipt
 
 WALKED: Final = 100
 """Ids read in one step of a walk."""

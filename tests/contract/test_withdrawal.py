@@ -9,10 +9,9 @@ from cache.graph.grants import SAME_MOMENT_MS, Grants
 from cache.keys import DELETION_SECONDS, WATCH_GRANTED, WATCH_SECONDS, deletion_key, shop_keys
 from cache.purging.deletions import Deletions
 from cache.server.scan import HASH_FIELDS
-from domain.deletion import Deletion
 from domain.ids import PageId, PurgeId
+from domain.purge import Deletion, Receipt
 from domain.secret import Secret
-from domain.shop import Receipt
 from tests.contract.conftest import PAGE, SHOP, Box
 from tests.service import SEAL_KEY
 

@@ -43,16 +43,15 @@ from api.params import BlockQuery, ConversationsQuery, MessagesQuery
 from api.route import Route, to_starlette
 from api.shops import Shops
 from domain.audit import Access
-from domain.cursor import Slice
 from domain.errors import Kind, PageInboxError
 from domain.graph import Edge, Fetched, GraphQuery
 from domain.heal import Heal
 from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId, conversation_of
-from domain.kept import KeptConversation, KeptMessage
-from domain.query import MessageQuery
+from domain.kept import KeptConversation, KeptMessage, StaffMark
+from domain.purge import PurgeTarget, Receipt
+from domain.query import MessageQuery, Slice
 from domain.secret import Secret
-from domain.shop import SCOPES, Page, PageState, PurgeTarget, Receipt, Scope, Shop
-from domain.staff_mark import StaffMark
+from domain.shop import SCOPES, Page, PageState, Scope, Shop
 
 NOW = 1_770_000_000
 SECRET = Secret("a secret of thirty-two bytes or more")

@@ -6,7 +6,8 @@ from typing import Any, Final, get_args
 
 from api.errors import STATUS
 from console.routes import HERE
-from domain.shop import PageStatus, PurgeTarget
+from domain.purge import PurgeTarget
+from domain.shop import PageStatus
 from graph_client.errors import Reason as GraphReason
 
 WORDS: Final[dict[str, dict[str, Any]]] = {

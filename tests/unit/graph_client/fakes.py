@@ -13,8 +13,9 @@ from prometheus_client import CollectorRegistry
 
 from domain.graph import CallSlot, Limit
 from domain.ids import PageId, ShopId
+from domain.purge import Receipt
 from domain.secret import Secret
-from domain.shop import Credentials, Page, PageState, PageStatus, Receipt
+from domain.shop import Credentials, Page, PageState, PageStatus
 from domain.watch import Outage
 from graph_client.calls import Calls
 from graph_client.client import Client

@@ -5,8 +5,9 @@ import pytest
 from domain.audit import Access
 from domain.errors import PageInboxError
 from domain.ids import PageId, PurgeId, ShopId
+from domain.purge import Receipt
 from domain.secret import Secret
-from domain.shop import Credentials, Page, PageState, Receipt
+from domain.shop import Credentials, Page, PageState
 from graph_client.claims import Claims
 from tests.unit.graph_client.fakes import NoStore
 

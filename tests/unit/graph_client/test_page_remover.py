@@ -7,7 +7,8 @@ import pytest
 
 from domain.errors import Kind, PageInboxError
 from domain.ids import PageId, PurgeId, ShopId
-from domain.shop import Credentials, PageState, Receipt
+from domain.purge import Receipt
+from domain.shop import Credentials, PageState
 from graph_client.errors import TokenDead
 from graph_client.page_remover import PageRemover
 from tests.unit.graph_client.fakes import CREDENTIALS, PAGE, SHOP, TOKEN, NoStore

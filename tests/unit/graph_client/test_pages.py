@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 from domain.errors import Kind, PageInboxError
 from domain.ids import PageId, PurgeId, ShopId
 from domain.limits import REFUSED_TOKENS, REFUSED_TOKENS_SECONDS, RateReached
+from domain.purge import Receipt
 from domain.secret import Secret
-from domain.shop import Credentials, Page, PageState, PageStatus, Receipt
+from domain.shop import Credentials, Page, PageState, PageStatus
 from graph_client.claims import Claims
 from graph_client.errors import (
     GraphError,

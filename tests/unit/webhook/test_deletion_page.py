@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from domain.deletion import Deletion
+from domain.purge import Deletion
 from webhook.deletion_page import POLICY, later_page, status_page, unknown_page
 
 AT = 1_795_683_383_572

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cache.keyring import signing_keys
 from cache.purging.receipt_signature import ReceiptRefused, ReceiptSigner, verify
 from domain.ids import PurgeId, ShopId
+from domain.purge import Receipt
 from domain.secret import Secret
-from domain.shop import Receipt
 
 VECTOR = json.loads((Path(__file__).parents[3] / "vectors" / "receipt.json").read_text())
 KEYS = [Secret(b64encode(bytes([number]) * 32).decode()) for number in (1, 2)]
