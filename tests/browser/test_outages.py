@@ -100,7 +100,8 @@ async def test_while_redis_is_away_a_sentence_says_so(own: Own, browser: Browser
 
 
 async def test_what_was_deleted_leaves_the_page_though_it_cannot_read_the_rest(owner: Owner, browser: Browser) -> None:
-    """From a conversation and from the list. The list is read again until the remaining messages are shown."""
+    """The message disappears from the conversation and from the list. The list is read again until new messages are
+    shown."""
     console = Console(browser, owner)
     owner.hears("m_0", "deleted first")
     owner.hears("m_1", "deleted")

@@ -1,5 +1,5 @@
-"""Which package may import which. The table is the architecture: change a line only on purpose. Imports for types count
-too."""
+"""Tests which package may import which. The table is the architecture: change a line only on purpose. Imports for
+types count too."""
 
 import re
 import sys

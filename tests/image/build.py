@@ -39,7 +39,7 @@ class Built:
     output: str
 
     def reused(self, step: str) -> bool:
-        """Whether the step that begins with this text came from the cache."""
+        """Returns whether the step that begins with this text came from the cache."""
         place = self.output.find(step)
         if place < 0:
             raise CheckFailed(f"no step begins with {step}")

@@ -101,8 +101,8 @@ def test_any_bytes_are_a_delivery_or_refused(body: bytes) -> None:
 @settings(derandomize=True, deadline=None, max_examples=150)
 @given(events, st.integers(0, 3))
 def test_a_poisoned_event_never_changes_what_its_neighbours_yield(poison: Any, place: int) -> None:
-    """At any position in the delivery. The other events are complete and in order, and the poisoned event yields at
-    most one result."""
+    """The other events are complete and in order, for any position of the poisoned event. This event yields at most
+    one result."""
     neighbours = _messages("neighbour-", 3)
     delivery = _delivered([*neighbours[:place], poison, *neighbours[place:]])
     expected = _delivered(neighbours).events

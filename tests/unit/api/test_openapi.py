@@ -115,7 +115,7 @@ def test_convertors_of_a_path_stay_out_of_the_description() -> None:
 
 
 def test_a_route_that_is_not_described_stays_out() -> None:
-    """For example `/docs` itself."""
+    """The page `/docs`, for example, does not describe itself."""
     assert describe([replace(ROUTES[0], described=False)], version="1.0")["paths"] == {}
 
 

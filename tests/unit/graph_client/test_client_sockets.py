@@ -89,7 +89,7 @@ async def test_nothing_is_opened_before_the_first_call_and_everything_is_closed_
 
 
 async def test_where_nobody_listens_is_unreachable() -> None:
-    """For example at a port where a server listened before."""
+    """A server listened at this port before, and has ended."""
     loopback = Loopback(polite)
     async with loopback.running():
         pass

@@ -31,7 +31,7 @@ def test_a_text_is_what_a_webhook_would_have_brought() -> None:
 
 
 def test_what_the_page_wrote_goes_out_to_the_other_side() -> None:
-    """For any order of the participants."""
+    """The conversation's id has the Page first and then the customer, as in a webhook."""
     message = read(message="បាទ", **FROM_PAGE)
     assert (message.direction, message.customer) == ("out", CUSTOMER)
     assert message.conversation == f"{PAGE}_{CUSTOMER}"

@@ -44,7 +44,7 @@ def test_looks_at_a_silent_page_become_rarer_up_to_one_a_day() -> None:
 
 
 def test_after_an_outage_every_page_is_looked_at_once() -> None:
-    """For any result of the last check. A check after the outage counts."""
+    """The Page is due when the outage ends. After that check it is due a day later."""
     outage = Outage(NOW + 1000, NOW + 2000)
     assert next_look(at(NOW), STATE, outage) == outage.ended
     assert next_look(PAGE, replace(STATE, checked_at=NOW + 3000), outage) == NOW + 3000 + DAY

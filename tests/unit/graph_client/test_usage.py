@@ -102,7 +102,7 @@ def test_calls_go_slower_the_nearer_the_limit_is() -> None:
 
 @pytest.mark.parametrize("limit", ["app", "pages", "messenger"])
 def test_at_the_limit_calls_stop(limit: Limit) -> None:
-    """For the time that Facebook gives, or for our own time. At most for a day."""
+    """Calls stop for the time that Facebook gives, or else for our own time, but at most for a day."""
     assert advice(1.0, 0, limit).hold >= 60
     assert advice(1.2, 420, limit) == Advice(hold=420)
     assert advice(0.2, 420, limit) == Advice(hold=420)

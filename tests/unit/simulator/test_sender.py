@@ -170,7 +170,7 @@ async def test_a_receiver_that_cannot_be_reached_is_no_answer() -> None:
 
 
 async def test_a_receiver_that_is_too_slow_counts_as_a_timeout() -> None:
-    """For any kind of delay."""
+    """The receiver here never answers."""
 
     async def stuck(_: httpx2.Request) -> httpx2.Response:
         await asyncio.Event().wait()
