@@ -42,7 +42,7 @@ if there then
   return {'s'}
 end
 local deadline = math.floor(now / 1000) + tonumber(ARGV[2])
-redis.call('SET', key, value, 'PXAT', deadline)
-redis.call('ZADD', KEYS[3], now, member_of(value, id))
+redis.call('ZADD', KEYS[3], now, member_of(value, id)) -- first: without its entry a purge would not find the edit
 keep_until(KEYS[3], deadline)
+redis.call('SET', key, value, 'PXAT', deadline)
 return {'s'}

@@ -104,8 +104,9 @@ for k = 0, #KEYS - 6, 6 do
         if there == '' then
           letter = 'g'
         elseif byte(there) == WAITING_EDIT then
-          if tonumber(call('ZSCORE', edits, member_of(there, id)) or 0) <= purged then
-            letter = 'g' -- a purge hides the edit and has not erased it yet: its text must not come back
+          if tonumber(call('ZSCORE', edits, member_of(there, id)) or 1) <= purged then
+            -- A purge hides the edit and has not erased it yet: its text must not come back. Without an entry it is the oldest.
+            letter = 'g'
           elseif there == ARGV[i + 3] then
             call('SET', key, value, 'PXAT', deadline)
             call('ZREM', edits, member_of(there, id))
@@ -116,10 +117,19 @@ for k = 0, #KEYS - 6, 6 do
             waiting[#waiting + 1] = (i - a + 3) / 4
             waiting[#waiting + 1] = there
           end
-        elseif sub(there, NONCE_FROM, NONCE_TO) == sub(value, NONCE_FROM, NONCE_TO) then
-          letter = 'S' -- this is our own write, and the indexes have it; its answer was lost
         else
-          letter = 'd'
+          -- The index of the conversation is written last, so the other indexes have the message too.
+          local listed = call('ZSCORE', CONVERSATION_KEY .. tag .. ':' .. conversation_of(there), member_of(there, id))
+          if not listed then -- or this call writes the indexes at its end
+            for j = a + 1, i - 4, 4 do listed = listed or ARGV[j] == id end
+          end
+          if not listed then
+            letter = 's' -- an earlier call ended at a damaged index, after it had stored the value
+          elseif sub(there, NONCE_FROM, NONCE_TO) == sub(value, NONCE_FROM, NONCE_TO) then
+            letter = 'S' -- this is our own write; its answer was lost
+          else
+            letter = 'd'
+          end
         end
       end
     end
@@ -129,8 +139,8 @@ for k = 0, #KEYS - 6, 6 do
       if from_sent then active = min(score, floor(sent / 1000) * 1000000 + score % 1000000) end
       if message_count == 1 then -- most shops have one message in a call: they need no tables
         index(shop_index, last, score, member)
-        index(CONVERSATION_KEY .. tag .. ':' .. conversation, last, score, member)
         index(KEYS[k + 3], last, active, page .. conversation)
+        index(CONVERSATION_KEY .. tag .. ':' .. conversation, last, score, member)
         if marked then call('PEXPIREAT', STAFF_MARK_KEY .. tag .. ':' .. conversation, last, 'GT') end
       else
         if not messages then messages, by_conversation, activity = {}, {}, {} end
@@ -155,17 +165,17 @@ for k = 0, #KEYS - 6, 6 do
 
   if messages then
     index(shop_index, last, unpack(messages))
-    for conversation, own in pairs(by_conversation) do
-      index(CONVERSATION_KEY .. tag .. ':' .. conversation, last, unpack(own))
-      -- The conversation's mark lives as long as its index.
-      if marked then call('PEXPIREAT', STAFF_MARK_KEY .. tag .. ':' .. conversation, last, 'GT') end
-    end
     local activities = {}
     for conversation, at in pairs(activity) do
       activities[#activities + 1] = at
       activities[#activities + 1] = conversation
     end
     index(KEYS[k + 3], last, unpack(activities))
+    for conversation, own in pairs(by_conversation) do
+      index(CONVERSATION_KEY .. tag .. ':' .. conversation, last, unpack(own))
+      -- The conversation's mark lives as long as its index.
+      if marked then call('PEXPIREAT', STAFF_MARK_KEY .. tag .. ':' .. conversation, last, 'GT') end
+    end
   end
   if stored > 0 then
     if not shop[5] then call('HSET', registry, 'secret_used', 1) end

@@ -6,10 +6,11 @@ import time
 import orjson
 import pytest
 
+from app.parts import make_writer
 from cache.errors import CursorRefused, NotFound, Unavailable
 from cache.keys import ID_BYTES, shop_keys
 from domain.event import Storable
-from domain.ids import MessageId, PageId, Psid, ShopId
+from domain.ids import ConversationId, MessageId, PageId, Psid, ShopId
 from domain.message import Edit, Unsend
 from domain.moment import from_text
 from domain.query import MessageQuery
@@ -17,6 +18,7 @@ from tests.contract.conftest import FIVE_DAYS, PAGE, SHOP, Box, make_box, text
 from tests.support import wait_until
 
 OTHER_PAGE, OTHER_SHOP = PageId("104200000000002"), ShopId("dara")
+KEYS, CONVERSATION = shop_keys(SHOP), ConversationId(f"{PAGE}_7000000000000001")
 
 
 async def deadline_of(box: Box, mid: str, page: PageId = PAGE) -> int:
@@ -325,3 +327,43 @@ async def test_a_shop_whose_keys_are_damaged_costs_its_neighbours_nothing(box: B
     assert outcomes == ["stored"]
     assert await box.ids(whole) == ["m_1"]
     await box.connection.command("DEL", shop_keys(damaged).shop_index)
+
+
+@pytest.mark.parametrize("index", [KEYS.conversation_index(KEYS.conversation_tag(CONVERSATION)), KEYS.conversations])
+async def test_a_message_that_an_index_lacks_is_not_acknowledged(box: Box, index: bytes) -> None:
+    """The script stops between the value and the index. The value alone must not make the message a duplicate, when it
+    is sent again by the service or by Facebook.
+    """
+    await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
+    writer = make_writer(box.store, box.metrics, box.settings)
+    await box.connection.command("SET", index, "no index")
+    for _ in range(2):  # Facebook delivers again
+        with pytest.raises(Unavailable):
+            await writer.put([text("m_1"), text("m_2"), text("m_1", page=OTHER_PAGE)])
+    await box.connection.command("DEL", index)
+    assert await writer.put([text("m_1"), text("m_2")]) == ["stored", "stored"]
+    (conversation,) = await box.walk_conversations()
+    assert conversation["message_count"] == 2
+    assert sorted(await box.ids(conversation=CONVERSATION)) == ["m_1", "m_2"]
+    assert await writer.put([text("m_1"), text("m_2")]) == ["duplicate", "duplicate"]
+    await writer.close()
+
+
+async def test_the_lost_index_of_waiting_edits_erases_no_message(box: Box) -> None:
+    """An edit that no index lists was not purged, so its message is stored with the edit."""
+    await box.put(text("m_0"), Edit(MessageId("m_1"), PAGE, None, 1, "canary", None))
+    await box.connection.command("DEL", KEYS.waiting_edits)
+    assert await box.put(text("m_1")) == ["stored"]
+    assert (await box.read())[0]["text"] == "canary"
+
+
+async def test_an_edit_that_no_index_can_list_is_not_kept(box: Box) -> None:
+    """A purge would not find the edit. So it is refused, and Facebook delivers it again."""
+    edit = Edit(MessageId("m_1"), PAGE, None, 1, "canary", None)
+    await box.connection.command("SET", KEYS.waiting_edits, "no index")
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await box.put(edit)
+    await box.connection.command("DEL", KEYS.waiting_edits)
+    assert await box.put(edit) == ["edit_waiting"]
+    assert await box.connection.command("ZCARD", KEYS.waiting_edits) == 1
