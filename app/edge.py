@@ -9,7 +9,7 @@ of an answer. Without these limits, 1,000 connections with bad tokens delay a de
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 import structlog
 
@@ -139,7 +139,7 @@ class Edge:
     def __init__(
         self,
         most: int,
-        dropped: Callable[[Dropped, int], None],
+        dropped: Callable[[Dropped], None],
         *,
         other_bytes: int = OTHER_BYTES,
     ) -> None:
@@ -158,8 +158,6 @@ class Edge:
         self._shops: dict[tuple[str, str], str] = {}
         """The caller's name for each pair of a token and a shop that the token was verified for, oldest pair first."""
         self._sweeping = False
-        for reason in get_args(Dropped):
-            dropped(reason, 0)
 
     @property
     def held(self) -> int:
@@ -190,7 +188,7 @@ class Edge:
 
     def drop(self, connection: LimitedConnection, reason: Dropped, answer: bytes = b"") -> None:
         """Close a connection. If there is an `answer`, send it first."""
-        self.dropped(reason, 1)
+        self.dropped(reason)
         self.closed(connection)
         if answer:
             connection.transport.write(answer)
@@ -253,7 +251,7 @@ class Edge:
         """Whether one more request of this caller may run. If True, call `ended` when the request is over."""
         others = self._most * OTHERS_SHARE
         if self._running.total() >= others or self._running[caller] >= others * CALLER_SHARE:
-            self.dropped("refused", 1)
+            self.dropped("refused")
             return False
         self._running[caller] += 1
         return True

@@ -106,7 +106,7 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
     def send_400_response(self, msg: str) -> None:
         """Send the answer to bytes that are not a valid request."""
         if not self.transport.is_closing():
-            self.edge.dropped("malformed", 1)
+            self.edge.dropped("malformed")
             super().send_400_response(msg)
 
     def begin_head(self) -> None:

@@ -131,7 +131,7 @@ class Supervisor:
         self._registry = process_registry()
         self._metrics = Metrics(self._registry, version=VERSION)
         for how in HOW:
-            self._metrics.worker_death(how, 0)
+            self._metrics.known("worker_deaths_total", (how,))
 
     def alive(self) -> bool:
         """Whether no worker hangs. A starting worker does not count, because the others accept its connections."""

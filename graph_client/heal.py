@@ -49,10 +49,6 @@ class Healer:
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        for ending in ("complete", "cut_short"):
-            metrics.heal(ending, 0)
-        for outcome in ("refused", "healed", "given_up"):
-            metrics.heal_conversation(outcome, 0)
         self._calls = calls
         self._store = store
         self._taps = taps

@@ -8,7 +8,7 @@ import structlog
 
 from domain.errors import PageInboxError
 from domain.shop import PageStatus
-from domain.watch import WITHIN, Outage, Within
+from domain.watch import Outage, Within
 from ops.metrics import Metrics
 
 BEAT_SECONDS: Final = 5.0
@@ -61,8 +61,6 @@ class Heartbeat:
         self._metrics = metrics
         self._now = now
         self._sleep = sleep
-        for within in WITHIN:
-            metrics.pages_token_expiring(within, 0)
 
     async def run(self) -> None:
         """Write the heartbeat regularly until cancelled."""

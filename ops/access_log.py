@@ -23,7 +23,7 @@ _LONGEST_AGENT: Final = 200
 _CALLERS: Final = 1024
 """Callers whose part of the line is cached. Facebook has a few dozen."""
 
-_OUTCOMES: Final = {
+_STATUSES: Final = {
     200: "accepted",
     400: "not_json",
     401: "signature_refused",
@@ -31,6 +31,7 @@ _OUTCOMES: Final = {
     503: "unavailable",
 }
 """The outcome of a delivery in `page_inbox_deliveries_total`, by status. Every other status is `failed`."""
+DELIVERY_OUTCOMES: Final = (*_STATUSES.values(), "failed")
 
 
 def new_request_id() -> str:
@@ -74,8 +75,6 @@ class AccessLog:
         self._now = now
         self._entries: list[LogEntry] = []
         self._constant_part = lru_cache(maxsize=_CALLERS)(_render)
-        for outcome in (*_OUTCOMES.values(), "failed"):
-            metrics.delivery(outcome, 0)
 
     def add(self, entry: LogEntry) -> None:
         """Count and log this request before the next event-loop iteration."""
@@ -93,7 +92,7 @@ class AccessLog:
                 sizes.append(entry.body_bytes)
         for (method, status), durations in seconds.items():
             if method == "POST":
-                self._metrics.delivery(_OUTCOMES.get(status, "failed"), len(durations))
+                self._metrics.delivery(_STATUSES.get(status, "failed"), len(durations))
             self._metrics.request(PATH, method, status, *durations)
         self._metrics.body(*sizes)
         if self._enabled:

@@ -159,7 +159,7 @@ class Metrics:
         self._histograms = {row.name: Histogram(row.bounds) for row in METRICS if row.type == "histogram"}
         for row in METRICS:
             if not row.labels:
-                self._start_at_zero(row)
+                self.known(row.name, ())
         self._gauges["build_info"].set(1, (version, platform.python_version()))
         # The meters of the most frequent calls are looked up once.
         self._deliveries = self._counters["deliveries_total"]
@@ -173,19 +173,21 @@ class Metrics:
         registry.register(self)
 
     def known(self, name: str, labels: tuple[str, ...]) -> None:
-        """Show a series of a counter or a histogram before anything happened. `name` has no prefix."""
+        """Show a series before anything happened, so that its rate begins at zero. `name` has no prefix."""
         if name in self._counters:
             self._counters[name].add(0, labels)
+        elif name in self._gauges:
+            self._gauges[name].set(0, labels)
         else:
             self._histograms[name].prepare(labels)
 
     def delivery(self, outcome: str, n: int = 1) -> None:
-        """A delivery was answered. With `n` 0 the outcome is shown at start, so that its rate begins at zero."""
+        """Deliveries were answered."""
         self._deliveries.add(n, (outcome,))
 
-    def event(self, kind: str, outcome: str, n: int = 1) -> None:
-        """`n` events of a kind had this outcome."""
-        self._events.add(n, (kind, outcome))
+    def event(self, kind: str, outcome: str) -> None:
+        """An event of a kind had this outcome."""
+        self._events.add(1, (kind, outcome))
 
     def body(self, *sizes: int) -> None:
         """Webhook bodies of these sizes, in bytes, were read."""
@@ -196,9 +198,9 @@ class Metrics:
         self._histograms["store_seconds"].observe((), seconds)
         self._histograms["store_batch_messages"].observe((), messages)
 
-    def store_error(self, reason: str, n: int = 1) -> None:
+    def store_error(self, reason: str) -> None:
         """A batch could not be stored."""
-        self._counters["store_errors_total"].add(n, (reason,))
+        self._counters["store_errors_total"].add(1, (reason,))
 
     def watch_queue(self, look: Callable[[], tuple[int, int]]) -> None:
         """Read the number of waiting messages and their bytes at each scrape."""
@@ -217,9 +219,9 @@ class Metrics:
         """A sweep ended."""
         self._histograms["sweep_seconds"].observe((), seconds)
 
-    def purge(self, what: str, n: int = 1) -> None:
+    def purge(self, what: str) -> None:
         """A shop, page, conversation or message is to be purged."""
-        self._counters["purges_total"].add(n, (what,))
+        self._counters["purges_total"].add(1, (what,))
 
     def purged(self, messages: int) -> None:
         """A purge erased this many messages."""
@@ -259,9 +261,9 @@ class Metrics:
         """This many worker processes are serving."""
         self._gauges["workers"].set(workers)
 
-    def worker_death(self, how: str, n: int = 1) -> None:
-        """A worker process ended without a request to end. With `n` 0 the way is shown at start."""
-        self._counters["worker_deaths_total"].add(n, (how,))
+    def worker_death(self, how: str) -> None:
+        """A worker process ended without a request to end."""
+        self._counters["worker_deaths_total"].add(1, (how,))
 
     def request(self, route: str, method: str, status: int, *seconds: float) -> None:
         """A request was answered, or several with the same labels. `route` is the template, never the path."""
@@ -270,9 +272,9 @@ class Metrics:
         self._requests.add(len(seconds), (route, method, str(status)))
         self._request_seconds.observe((route, method), *seconds)
 
-    def dropped(self, reason: str, n: int = 1) -> None:
-        """A connection was closed by the service. With `n` 0 the reason is shown at start."""
-        self._counters["connections_dropped_total"].add(n, (reason,))
+    def dropped(self, reason: str) -> None:
+        """A connection was closed by the service."""
+        self._counters["connections_dropped_total"].add(1, (reason,))
 
     def viewers(self, viewers: int) -> None:
         """This many viewers are connected."""
@@ -290,15 +292,13 @@ class Metrics:
         """Seconds between storing a message and sending it to a viewer."""
         self._histograms["stream_lag_seconds"].observe((), seconds)
 
-    def audit(self, outcome: str, n: int = 1) -> None:
-        """An entry of an audit log was `written` or `refused`. With `n` 0 the outcome is shown at start."""
-        self._counters["audit_entries_total"].add(n, (outcome,))
+    def audit(self, outcome: str) -> None:
+        """An entry of an audit log was `written` or `refused`."""
+        self._counters["audit_entries_total"].add(1, (outcome,))
 
-    def callback(self, callback: str, outcome: str, n: int = 1) -> None:
-        """Facebook reports that a person removes the app or wants deletion. With `n` 0 the outcome is shown at
-        start.
-        """
-        self._counters["callbacks_total"].add(n, (callback, outcome))
+    def callback(self, callback: str, outcome: str) -> None:
+        """Facebook reports that a person removes the app or wants deletion."""
+        self._counters["callbacks_total"].add(1, (callback, outcome))
 
     def told_live(self, outcome: str, n: int = 1) -> None:
         """`n` events that are never stored had this outcome. For example, `told`: they were sent to viewers;
@@ -343,13 +343,13 @@ class Metrics:
         """This many messages that no webhook delivered had this outcome."""
         self._counters["healed_messages_total"].add(messages, (outcome,))
 
-    def heal(self, outcome: str, n: int = 1) -> None:
-        """A run of healing a Page ended: `complete` or `cut_short`. With `n` 0 the outcome is shown at start."""
-        self._counters["heals_total"].add(n, (outcome,))
+    def heal(self, outcome: str) -> None:
+        """A run of healing a Page ended: `complete` or `cut_short`."""
+        self._counters["heals_total"].add(1, (outcome,))
 
-    def heal_conversation(self, outcome: str, n: int = 1) -> None:
-        """A conversation was `refused`, later `healed`, or `given_up`. With `n` 0 the outcome is shown at start."""
-        self._counters["heal_conversations_total"].add(n, (outcome,))
+    def heal_conversation(self, outcome: str) -> None:
+        """A conversation was `refused`, later `healed`, or `given_up`."""
+        self._counters["heal_conversations_total"].add(1, (outcome,))
 
     def unhealed(self, conversations: int) -> None:
         """This many conversations of all Pages are refused now."""
@@ -378,14 +378,6 @@ class Metrics:
                 for labels, value in meters[row.name].series():
                     family.add_metric(labels, value)
             yield family
-
-    def _start_at_zero(self, row: Metric) -> None:
-        if row.type == "histogram":
-            self._histograms[row.name].prepare()
-        elif row.type == "counter":
-            self._counters[row.name].add(0)
-        else:
-            self._gauges[row.name].set(0)
 
 
 def process_registry() -> CollectorRegistry:

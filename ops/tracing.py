@@ -104,19 +104,17 @@ class TracedMetrics(Metrics):
     def delivery(self, outcome: str, n: int = 1) -> None:
         """A delivery was answered."""
         super().delivery(outcome, n)
-        if n:
-            get_current_span().set_attribute("page_inbox.outcome", outcome)
+        get_current_span().set_attribute("page_inbox.outcome", outcome)
 
     def stored(self, seconds: float, messages: int) -> None:
         """A batch was stored. The batch has its own trace, because it holds the messages of many deliveries."""
         super().stored(seconds, messages)
         self._ended("store batch", seconds, Context(), {"page_inbox.outcome": "ok", "page_inbox.messages": messages})
 
-    def store_error(self, reason: str, n: int = 1) -> None:
+    def store_error(self, reason: str) -> None:
         """A batch could not be stored."""
-        super().store_error(reason, n)
-        if n:
-            self._ended("store batch", 0.0, Context(), {"page_inbox.outcome": reason}, failed=True)
+        super().store_error(reason)
+        self._ended("store batch", 0.0, Context(), {"page_inbox.outcome": reason}, failed=True)
 
     def graph_call(self, edge: str, outcome: str, seconds: float) -> None:
         """A call of the Graph API ended. The trace is not sent to Facebook."""

@@ -32,7 +32,6 @@ _HOST: Final = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})|\[[0-9A-Fa-f:
 _LOOPBACK: Final = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?")
 
 Callback = Literal["deauthorize", "data_deletion"]
-CALLBACKS: Final[tuple[Callback, ...]] = ("deauthorize", "data_deletion")
 OUTCOMES: Final = ("done", "nothing_to_do", "repeated", "refused", "unavailable")
 
 
@@ -73,9 +72,6 @@ class Callbacks:
         self._app_secrets = app_secrets
         self._public_url = public_url
         self._now = now
-        for callback in CALLBACKS:
-            for outcome in OUTCOMES:
-                metrics.callback(callback, outcome, 0)
 
     async def deauthorize(self, request: Request) -> Response:
         """POST /facebook/deauthorize"""

@@ -11,11 +11,11 @@ Values are sealed when they are sent, under the secret of their route. If the sh
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, get_args
+from typing import Final
 
 import structlog
 
-from cache.errors import UNREACHED, Unavailable, UnavailableReason
+from cache.errors import UNREACHED, Unavailable
 from cache.keys import shop_keys
 from cache.messages.changes import OUTCOMES
 from cache.messages.queue import (
@@ -74,8 +74,6 @@ class Batches:
         self._storing: asyncio.Task[None] | None = None
         self._closing = False
         metrics.watch_queue(self._queue.unfinished)
-        for reason in get_args(UnavailableReason):
-            metrics.store_error(reason, 0)
 
     def admit(self) -> None:
         """Raise Unavailable if no message can be stored now."""

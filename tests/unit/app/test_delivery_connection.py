@@ -67,7 +67,7 @@ class Setup(WebhookSetup):
 
     def __init__(self, *, short: bool) -> None:
         super().__init__(max_body_bytes=LONGEST)
-        self.edge = Edge(100, lambda _reason, _n: None)
+        self.edge = Edge(100, lambda _reason: None)
         connection: Any = partial(CountingConnection, self.receiver) if short else AsgiConnection
         self.protocol: Any = partial(connection, self.edge, self.app, LONGEST)
         self.port = 0

@@ -43,8 +43,8 @@ class Bounded:
         self.callers: list[tuple[str, str]] = []
         """The caller's address and the scheme of each request."""
 
-    def _told(self, reason: str, n: int) -> None:
-        self.dropped[reason] += n
+    def _told(self, reason: str) -> None:
+        self.dropped[reason] += 1
 
     async def app(
         self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]

@@ -97,7 +97,6 @@ def test_a_callers_trace_goes_on(traced: Traced, header: str, taken: bool) -> No
 def test_what_has_just_ended_becomes_a_span_of_its_length(traced: Traced) -> None:
     """Batches have their own traces. Calls of the Graph API are in the trace of their request."""
     traced.metrics.stored(0.25, 7)
-    traced.metrics.store_error("timeout", 0)
     traced.metrics.store_error("timeout")
     traced.metrics.graph_call("posts", "ok", 0.5)
     traced.metrics.graph_call("posts", "throttled", 0.5)
