@@ -40,10 +40,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     ),
     "redis": ("cache",),
     "hiredis": ("cache.server.exchange",),
-    "httpx2": (
-        *("app.export_command", "app.receipt_command", "app.remote", "app.supervisor"),
-        *("ops.outside", "simulator.sender"),
-    ),
+    "httpx2": ("app.receipt_command", "app.remote", "app.supervisor", "ops.outside", "simulator.sender"),
     "httpcore2": ("graph_client.client",),
     "cryptography": ("cache.keyring", "cache.purging.receipt_signature", "cache.sealing", "cache.messages.vault"),
     "prometheus_client": ("ops.loop_collector", "ops.metrics", "ops.routes", "ops.totals"),

@@ -25,7 +25,7 @@ SCORE = 1_770_000_000_123_456
 DAY = 86_400
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
-"""All of Unicode except lone surrogates, which `webhook/parse.py` has replaced before."""
+"""All of Unicode except lone surrogates, which `webhook/values.py` has replaced before."""
 LOOKALIKES = st.sampled_from([',"ttl":5}', '","ttl":5}', ',"ttl":5', '"}', "ttl", '\\",\\"ttl\\":5}'])
 WORDS = TEXTS | LOOKALIKES
 JSON = st.recursive(
