@@ -54,7 +54,7 @@ export function filters(app) {
       chip("clock", "tonight", app.serverSearch.isTonight(), app.serverSearch.tonight),
       choice(
         t("has"),
-        HAS.map((one) => [one, t(one ? `has.${one}` : "has")]),
+        HAS.map((one) => [one, t(`has.${one || "any"}`)]),
         state.searched?.query.has ?? "",
         anew(app.serverSearch.has),
       ),

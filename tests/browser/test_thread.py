@@ -105,6 +105,18 @@ async def test_new_messages_below_are_counted_on_a_button_that_leads_to_them(con
     await wait_until(lambda: box.evaluate(AT_THE_END))
 
 
+async def test_the_buttons_of_an_album_are_beside_its_pictures(console: Console) -> None:
+    """Also if the order takes a part of the width."""
+    console.owner.delivers(part(console, "m_1", attachments=[image(n) for n in range(1, 4)]))
+    page = await signed_in(console, slip)
+    await open_conversation(page)
+    await page.locator(".pick").press("Enter")
+    await expect(page.locator(".order-photo")).to_have_count(3)
+    right = "(all) => Math.max(...all.map((one) => one.getBoundingClientRect().right))"
+    left = "(one) => one.getBoundingClientRect().left"
+    assert await page.locator(".message .photo-place").evaluate_all(right) <= await page.locator(".pick").evaluate(left)
+
+
 @pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_a_picture_is_shown_whole_and_opens_on_the_full_screen(
     console: Console, language: str, size: str
