@@ -3,17 +3,14 @@
 A Cambodian number is found in all usual forms: with 0, +855, 855 or 00855, in any grouping, and in Latin, Khmer, Thai
 or full-width digits. Invisible characters of Khmer text are allowed. Another country's number needs + or 00.
 `phone_plans` decides which numbers can exist. A number is distinguished from a price, a date, an order or an account by
-its grouping and by the words around it (`phone_words`). The text is read from the bytes of a message's content, because
-parsing the whole content would take longer. The members of a content are in the order in which `cache/codec.py` writes
-them: `text` is after `kind`, and no member before these two is text of a customer. An edit may write `text` after all
-other members. Then the content has the member `edits`.
+its grouping and by the words around it (`phone_words`).
 
 The work for one text is bounded, so that no customer can make a read slow: see CHARACTERS and STEPS.
 """
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -50,8 +47,6 @@ _PLUS = re.compile(r"(?:\+ ?\(?|\(\+)\Z")
 _UP_TO_A_BREAK = re.compile("(?s:.*)[。។" + spellings(*"\n,;!?0123456789") + "]")
 _IN_ADDRESS = re.compile(r"(?:https?://|www\.|\.[a-z]{2,9}/|@)[!-~]*\Z", re.IGNORECASE)
 _CHAT_LINK = re.compile(r"(?:t|wa|zalo)\.me/\+?\Z", re.IGNORECASE)
-_TEXT: Final = b'"kind":"message","text":"'
-_BACKSLASH: Final = ord("\\")
 _MAIL_AFTER = re.compile(r"[!-+\-.-:<-?A-~]{0,64}+@")
 
 
@@ -61,7 +56,8 @@ def in_message(content: bytes) -> list[str]:
     A quick reply of the type `user_phone_number` sends the number as its payload. Any other payload is the shop's own
     code. https://developers.facebook.com/docs/messenger-platform/send-messages/quick-replies
     """
-    text, reply = text_and_quick_reply(content)
+    message = orjson.loads(content)
+    text, reply = message.get("text"), message.get("quick_reply")
     found = in_text(text) if isinstance(text, str) else []
     payload = reply.get("payload") if isinstance(reply, dict) else None
     if isinstance(payload, str) and len(payload) < CHARACTERS and _RUN.fullmatch(plain_text(payload).strip(" +(")):
@@ -179,18 +175,3 @@ def _well_grouped(groups: list[str], separator: str) -> bool:
     if len(groups[-1]) == 1 and longest > 2:  # the last group is a quantity: 012 000 123 2 pieces
         return False
     return len(groups[0]) > 1 or not separator.startswith(".")
-
-
-def text_and_quick_reply(content: bytes) -> tuple[str | None, Any]:
-    """Returns the members `text` and `quick_reply` of a message's content; None for each that is absent."""
-    if b'"quick_reply":' not in content:
-        start = content.find(_TEXT) + len(_TEXT)
-        if start >= len(_TEXT):
-            end = content.find(b'"', start)
-            if content[end - 1] != _BACKSLASH:  # else a quotation mark in the text, or a backslash at its end
-                text = content[start:end]
-                return (orjson.loads(b'"%b"' % text) if b"\\" in text else text.decode()), None
-        elif b'"edits":' not in content:
-            return None, None
-    message = orjson.loads(content)
-    return message.get("text"), message.get("quick_reply")

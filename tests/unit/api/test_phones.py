@@ -11,12 +11,10 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from phonenumbers import PhoneNumber, is_valid_number_for_region
 
 from api.phone_plans import cambodian
-from api.phones import in_message, in_text, text_and_quick_reply
+from api.phones import in_message, in_text
 from simulator.texts import phone, price
 
 CASES: dict[str, list[dict[str, Any]]] = json.loads(
@@ -146,19 +144,3 @@ def test_a_quick_reply_that_is_a_number_counts_once() -> None:
     for text in ({}, {"text": "012 000 123"}, {"text": "+85512000123"}):
         message = MESSAGE | text | {"quick_reply": {"payload": "+85512000123"}}
         assert in_message(orjson.dumps(message)) == ["+85512000123"]
-
-
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(['"', "\\", '","ttl":5}', "}"])
-
-
-@given(TEXTS, st.none() | st.dictionaries(TEXTS, TEXTS, max_size=2), st.booleans(), st.booleans())
-def test_text_and_quick_reply_are_what_parsing_finds(text: str, reply: Any, has_text: bool, edited: bool) -> None:
-    """This is true also if an edit put the text after the other members, and if the text looks like JSON."""
-    message: dict[str, Any] = {"id": '"text":"no"', "kind": "message"}
-    if has_text and not edited:
-        message["text"] = text
-    if reply is not None:
-        message["quick_reply"] = reply
-    if edited:
-        message |= {"edits": 1} | ({"text": text} if has_text else {})
-    assert text_and_quick_reply(orjson.dumps(message)) == (message.get("text"), message.get("quick_reply"))
