@@ -15,14 +15,7 @@ _SNIPPET = 100
 """Characters of a conversation's last message that its `snippet` shows."""
 
 
-def post(
-    page: FakePage,
-    message: str | None,
-    moment: int,
-    number: int,
-    published: bool,
-    attachments: Sequence[Document],
-) -> Document:
+def post(page: FakePage, message: str | None, moment: int, number: int, attachments: Sequence[Document]) -> Document:
     """A post. A post with photos only has no message."""
     return {
         "message": message,
@@ -30,13 +23,7 @@ def post(
         "updated_time": graph_time(moment),
         "permalink_url": f"https://www.facebook.com/{page.id}/posts/{number}",
         "status_type": "added_photos" if attachments else "mobile_status_update",
-        "is_published": published,
-        "is_hidden": False,
-        "is_expired": False,
-        "is_popular": False,
-        "from": {"id": page.id, "name": page.name},
         "reactions": 0,
-        "likes": 0,
         "attachments": list(attachments),
     }
 
@@ -78,11 +65,6 @@ def video(
         "permalink_url": f"/{page.id}/videos/{identity}/",
         "picture": f"https://cdn.example/v/{identity}.jpg",
         "source": f"https://cdn.example/v/{identity}.mp4?oe={rng.getrandbits(32):08X}",
-        "status": {"video_status": "ready"},
-        "published": True,
-        "views": rng.randrange(20, 4000),
-        "embeddable": True,
-        "from": {"id": page.id, "name": page.name},
     }
 
 
@@ -100,7 +82,6 @@ def live_video(
         "embed_html": f'<iframe src="https://www.facebook.com/plugins/video.php?href={recording}"></iframe>',
         "stream_url": f"rtmp://live-api.facebook.com:80/rtmp/{identity}?s_ps=1&a={rng.getrandbits(64):x}",
         "secure_stream_url": f"rtmps://live-api.facebook.com:443/rtmp/{identity}?a={rng.getrandbits(64):x}",
-        "from": {"id": page.id, "name": page.name},
         "video": {"id": recording},
     }
 
@@ -128,12 +109,7 @@ def comment(on: Node, text: str | None, parent: Node | None, moment: int, number
         "like_count": 0,
         "is_hidden": False,
         "is_private": False,
-        "can_reply_privately": True,
-        "can_hide": True,
-        "can_remove": True,
-        "user_likes": False,
         "permalink_url": f"https://www.facebook.com/{on.id}?comment_id={number}",
-        "object": {"id": on.id},
     }
     if parent is not None:
         document["parent"] = {key: parent.document[key] for key in ("id", "message", "created_time")}
@@ -157,11 +133,7 @@ def conversation(page: FakePage, psid: Psid, name: str, number: int) -> Document
         "link": f"/{page.id}/inbox/{number}/",
         "unread_count": 0,
         "can_reply": True,
-        "is_subscribed": True,
-        "folder": "inbox",
-        "scoped_thread_key": f"t_{psid}",
         "participants": sides,
-        "senders": sides,
     }
 
 
@@ -175,7 +147,6 @@ def message(within: Node, text: str | None, moment: int, from_page: bool, attach
         "from": sender,
         "to": [receiver],
         "attachments": list(attachments),
-        "tags": [{"name": "inbox"}, {"name": "sent" if from_page else "read"}],
     }
 
 

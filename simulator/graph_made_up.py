@@ -112,10 +112,7 @@ def _post(world: World, page: FakePage, position: int, at: int) -> Node:
         more["full_picture"] = attachments[0]["media"]["image"]["src"]
     if rng.random() < 0.4:
         more["shares"] = {"count": rng.randrange(1, 30)}
-    likes = rng.randrange(0, 60)
-    return world.add_post(
-        page, words, at=at, attachments=attachments, reactions=likes + rng.randrange(0, 9), likes=likes, **more
-    )
+    return world.add_post(page, words, at=at, attachments=attachments, reactions=rng.randrange(0, 69), **more)
 
 
 def _psid(rng: random.Random) -> str:

@@ -36,18 +36,13 @@ def _list(node_type: str) -> Shape:
 _TALLY = Shape("tally")
 
 TYPES: dict[str, dict[str, Shape]] = {
-    "Page": _plain("id name category fan_count link"),
-    "PagePost": _plain(
-        "id message story created_time updated_time permalink_url full_picture status_type is_published is_hidden"
-        " is_expired is_popular"
-    )
+    "Page": _plain("id name"),
+    "PagePost": _plain("id message story created_time updated_time permalink_url full_picture status_type")
     | {
-        "from": _part("Profile"),
         "shares": _part("Shares"),
         "attachments": _list("StoryAttachment"),
         "comments": _TALLY,
         "reactions": _TALLY,
-        "likes": _TALLY,
     },
     "StoryAttachment": _plain("description media_type title type url")
     | {
@@ -61,33 +56,23 @@ TYPES: dict[str, dict[str, Shape]] = {
     "Profile": _plain("id name"),
     "Shares": _plain("count"),
     "Video": _plain(
-        "id title description created_time updated_time length permalink_url picture source published views post_id"
-        " live_status embeddable"
-    )
-    | {"from": _part("Profile"), "status": _part("VideoStatus")},
-    "VideoStatus": _plain("video_status"),
+        "id title description created_time updated_time length permalink_url picture source post_id live_status"
+    ),
     "LiveVideo": _plain(
         "id title description status creation_time broadcast_start_time live_views permalink_url embed_html stream_url"
         " secure_stream_url"
     )
-    | {"from": _part("Profile"), "video": _part("LiveVideoFile")},
+    | {"video": _part("LiveVideoFile")},
     "LiveVideoFile": _plain("id"),
-    "Comment": _plain(
-        "id message created_time comment_count like_count is_hidden is_private can_reply_privately can_hide can_remove"
-        " permalink_url user_likes"
-    )
+    "Comment": _plain("id message created_time comment_count like_count is_hidden is_private permalink_url")
     | {
         "from": _part("Profile"),
         "parent": _part("CommentParent"),
-        "object": _part("CommentObject"),
         "attachment": _part("StoryAttachment"),
     },
     "CommentParent": _plain("id message created_time"),
-    "CommentObject": _plain("id"),
-    "UnifiedThread": _plain(
-        "id link updated_time snippet message_count unread_count can_reply is_subscribed scoped_thread_key folder"
-    )
-    | {"participants": _list("Participant"), "senders": _list("Participant")},
+    "UnifiedThread": _plain("id link updated_time snippet message_count unread_count can_reply")
+    | {"participants": _list("Participant")},
     "Participant": _plain("id name email"),
     "Message": _plain("id created_time message sticker is_unsupported")
     | {
@@ -95,7 +80,6 @@ TYPES: dict[str, dict[str, Shape]] = {
         "to": _list("Participant"),
         "attachments": _list("MessageAttachment"),
         "shares": _list("MessageShare"),
-        "tags": _list("MessageTag"),
         "reply_to": _part("ReplyTo"),
     },
     "MessageAttachment": _plain("id mime_type name size file_url")
@@ -104,7 +88,6 @@ TYPES: dict[str, dict[str, Shape]] = {
     "VideoData": _plain("url preview_url width height length rotation video_type"),
     "Template": _plain("title subtitle media_url cta"),
     "MessageShare": _plain("id description link name"),
-    "MessageTag": _plain("name"),
     "ReplyTo": _plain("mid is_self_reply"),
     "User": _plain("id name first_name profile_pic"),
     "Application": _plain("id name link category subscribed_fields"),

@@ -70,13 +70,7 @@ class World:
     ) -> FakePage:
         """A Page that no app has subscribed yet, with a token of our app that never expires."""
         value = token or Secret(f"EAAFake{self.rng.getrandbits(640):0160x}")
-        fields: Document = {
-            "name": name,
-            "category": "Clothing store",
-            "link": f"https://www.facebook.com/{page_id}",
-            "fan_count": self.rng.randrange(50, 5000),
-        }
-        node = self._node(page_id, "Page", page_id, self.now(), fields)
+        node = self._node(page_id, "Page", page_id, self.now(), {"name": name})
         page = FakePage(page_id, name, value, node)
         self.pages[page_id] = page
         self.add_token(value, "PAGE", page=page_id, scopes=scopes)
@@ -119,7 +113,7 @@ class World:
     ) -> Node:
         """A post of the Page; `fields` are more of its fields, as Graph writes."""
         moment, number = self._moment(at), self._next()
-        document = documents.post(page, message, moment, number, published, attachments) | fields
+        document = documents.post(page, message, moment, number, attachments) | fields
         post = self._node(f"{page.id}_{700_000_000_000 + number}", "PagePost", page.id, moment, document)
         if published:
             page.node.hang("published_posts", post)
