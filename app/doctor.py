@@ -9,9 +9,9 @@ import asyncio
 import resource
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from app.edge import MOST_CONNECTIONS, SPARE_FILES
 from app.parts import Store, make_connection, make_graph, make_store, unix_milliseconds
@@ -38,18 +38,6 @@ SHOPS_TRIED: Final = 50
 """Number of Pages for whose shops the doctor tries to decrypt a message with SEAL_KEYS."""
 WALK_SECONDS: Final = 60.0
 """Time limit for finding the Pages among all keys. A million keys take one second."""
-
-
-class Progress(Protocol):
-    """Shows the progress of the Page checks. There may be thousands of Pages."""
-
-    def begin(self, pages: int, /) -> None:
-        """Called once with the number of Pages to check."""
-        ...
-
-    def one(self) -> None:
-        """Called after each Page."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +75,10 @@ class Verdict:
         }
 
 
-async def diagnose(environ: Mapping[str, str], progress: Progress) -> AsyncIterator[Finding]:
-    """Yields every finding as soon as its check ends."""
+async def diagnose(environ: Mapping[str, str], found_pages: Callable[[int], None]) -> AsyncIterator[Finding]:
+    """Yields every finding as soon as its check ends. `found_pages` gets the number of Pages before they are checked.
+    Each of them has one finding named `page`.
+    """
     settings, findings = examine_settings(environ, read_text)
     for finding in findings:
         yield finding
@@ -111,7 +101,7 @@ async def diagnose(environ: Mapping[str, str], progress: Progress) -> AsyncItera
                 yield finding
             # Calls are signed with the first secret only. If this secret fails, the calls for all Pages would fail.
             ask_facebook = app[:1] != [] and app[0].level == "ok"
-            async for finding in _pages(store, settings, progress, ask_facebook=ask_facebook):
+            async for finding in _pages(store, settings, found_pages, ask_facebook=ask_facebook):
                 yield finding
     finally:
         if store is not None:
@@ -153,7 +143,9 @@ async def _app(settings: Settings) -> AsyncIterator[Finding]:
             yield finding
 
 
-async def _pages(store: Store, settings: Settings, progress: Progress, *, ask_facebook: bool) -> AsyncIterator[Finding]:
+async def _pages(
+    store: Store, settings: Settings, found_pages: Callable[[int], None], *, ask_facebook: bool
+) -> AsyncIterator[Finding]:
     found = set()
     try:
         async with asyncio.timeout(WALK_SECONDS):
@@ -163,12 +155,11 @@ async def _pages(store: Store, settings: Settings, progress: Progress, *, ask_fa
         remedy = "Look at Redis first; a store of very many keys needs longer than the doctor waits."
         yield Finding("pages", "fail", "Not every Page was found: the walk over the store did not end.", remedy)
     graph = make_graph(store, _metrics(), settings)
-    progress.begin(len(found))
+    found_pages(len(found))
     try:
         async for finding in examine_pages(
             sorted(found), store.shops, graph.pages, now=unix_milliseconds, ask_facebook=ask_facebook
         ):
-            progress.one()
             yield finding
         async for finding in examine_heals(sorted(found), store.shops, graph.heals):
             yield finding

@@ -21,25 +21,6 @@ MOST_WELL_PAGES: Final = 20
 _COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
-class _Bar:
-    """A progress bar on standard error. It appears when the number of Pages is known."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-        self._bar: Any = None
-
-    def begin(self, pages: int) -> None:
-        """Show the bar, if there are Pages and standard error is a terminal."""
-        if pages and sys.stderr.isatty():
-            shown = click.progressbar(length=pages, label="Pages", file=sys.stderr)
-            self._bar = self._stack.enter_context(shown)
-
-    def one(self) -> None:
-        """Count one more Page."""
-        if self._bar is not None:
-            self._bar.update(1)
-
-
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.option("--strict", is_flag=True, help="Exit with code 1 for warnings too.")
@@ -71,10 +52,19 @@ async def _findings(as_json: bool) -> tuple[Finding, ...]:
     findings: list[Finding] = []
     pages: list[Finding] = []
     with ExitStack() as stack:
-        async for finding in diagnose(os.environ, _Bar(stack)):
+        bar: Any = None
+
+        def show_bar(length: int) -> None:
+            nonlocal bar
+            if length and sys.stderr.isatty():
+                bar = stack.enter_context(click.progressbar(length=length, label="Pages", file=sys.stderr))
+
+        async for finding in diagnose(os.environ, show_bar):
             findings.append(finding)
             if finding.name == "page":
                 pages.append(finding)
+                if bar is not None:
+                    bar.update(1)
             elif not as_json:
                 _say(finding)
     if not as_json:

@@ -42,7 +42,6 @@ from cache.server.address import Tls, connect
 from cache.server.connection import Connection
 from cache.server.exchange import IN_COMMAND, IN_SERVICE, TimeLimits
 from domain.secret import Secret
-from domain.turn import Turns
 from graph_client.calls import Calls
 from graph_client.claims import Claims
 from graph_client.client import Client
@@ -78,7 +77,7 @@ def make_connection_to(url: str, settings: Settings) -> Connection:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The parts of the store that an operator's command needs."""
+    """The parts of the store. `turns` share the event loop between shops."""
 
     connection: Connection
     sealer: Sealer
@@ -98,10 +97,11 @@ class Store:
     receipts: Receipts
     signer: ReceiptSigner
     journal: PurgeJournal | None
+    turns: ShopTurns
 
 
-def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, turns: Turns | None = None) -> Store:
-    """Returns registry, reader and purger on one connection. `turns` share the event loop between shops."""
+def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> Store:
+    """Returns the parts of the store on one connection."""
     ttl = settings.message_ttl
     sealer = Sealer(settings.seal_keys, new_nonce=secrets.token_bytes)
     marks = Marks(connection, new_word=partial(secrets.token_hex, 8))
@@ -112,7 +112,8 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, 
         journal = PurgeJournal(settings.purge_journal, sealer, process=secrets.token_hex(8), now=time.time)
     shop_secrets = ShopSecrets(sealer, new_bytes=secrets.token_bytes)
     cursors = Cursors(settings.seal_keys)
-    reader = Reader(connection, shops, shop_secrets, cursors, ttl=ttl, turns=turns or ShopTurns())
+    turns = ShopTurns()
+    reader = Reader(connection, shops, shop_secrets, cursors, ttl=ttl, turns=turns)
     signer = ReceiptSigner(settings.seal_keys)
     receipts = Receipts(connection, signer, now=time.time)
     purger = Purger(
@@ -146,6 +147,7 @@ def make_store(connection: Connection, metrics: Metrics, settings: Settings, *, 
         receipts=receipts,
         signer=signer,
         journal=journal,
+        turns=turns,
     )
 
 
@@ -180,7 +182,7 @@ def make_sweeper(store: Store, metrics: Metrics, settings: Settings) -> Sweeper:
     return Sweeper(store.connection, metrics, ttl=ttl, now=time.time, clock=time.monotonic, sleep=asyncio.sleep)
 
 
-def make_timeline(store: Store, settings: Settings, *, turns: Turns | None = None) -> Timeline:
+def make_timeline(store: Store, settings: Settings) -> Timeline:
     """Returns the timeline of the events of a shop, for live streams and exports."""
     return Timeline(
         store.connection,
@@ -188,7 +190,7 @@ def make_timeline(store: Store, settings: Settings, *, turns: Turns | None = Non
         store.unsent,
         store.cursors,
         ttl=settings.message_ttl,
-        turns=turns or ShopTurns(),
+        turns=store.turns,
     )
 
 
@@ -197,7 +199,7 @@ def make_budgets(store: Store) -> Budgets:
     return Budgets(store.connection, store.sealer, clock=time.monotonic)
 
 
-def make_exporter(store: Store, *, turns: Turns | None = None) -> Exporter:
+def make_exporter(store: Store) -> Exporter:
     """Returns the exporter of a shop's stored data."""
     return Exporter(
         store.shops,
@@ -206,7 +208,7 @@ def make_exporter(store: Store, *, turns: Turns | None = None) -> Exporter:
         store.reader,
         store.staff_marks,
         now=unix_milliseconds,
-        turns=turns or ShopTurns(),
+        turns=store.turns,
     )
 
 
@@ -225,10 +227,8 @@ class GraphParts:
     withdrawn: PageRemover
 
 
-def make_graph(store: Store, metrics: Metrics, settings: Settings, *, turns: Turns | None = None) -> GraphParts:
-    """Returns the parts that call Facebook, not opened yet. `turns` is missing in commands, where no shops share a
-    process.
-    """
+def make_graph(store: Store, metrics: Metrics, settings: Settings) -> GraphParts:
+    """Returns the parts that call Facebook, not opened yet."""
     secret = settings.app_secrets[0] if settings.app_secrets else None
     watchlist, grants = Watchlist(store.connection), Grants(store.connection, settings.seal_keys)
     heals = Heals(store.connection)
@@ -261,7 +261,7 @@ def make_graph(store: Store, metrics: Metrics, settings: Settings, *, turns: Tur
         now=unix_milliseconds,
     )
     withdrawn = PageRemover(store.shops, watchlist, store.purger, token_died=token_died)
-    reader = GraphReader(calls, turns or ShopTurns())
+    reader = GraphReader(calls, store.turns)
     return GraphParts(calls, reader, pages, watchlist, heals, healing, grants, token_died, withdrawn)
 
 

@@ -19,10 +19,9 @@ PIECE_SECONDS: Final = 0.0003
 
 
 class ShopTurns:
-    """Shares one event loop. `clock` returns seconds."""
+    """Shares one event loop."""
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._ends = 0.0
         """The time at which the current piece must end."""
         self._waiting = StartQueue[Callable[[], None]]()
@@ -37,16 +36,16 @@ class ShopTurns:
             await asyncio.sleep(0)
         if not self._used:
             self._use()
-            self._ends = self._clock() + PIECE_SECONDS
+            self._ends = time.perf_counter() + PIECE_SECONDS
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.add(shop, partial(_resolve, future))
         await future
-        self._ends = self._clock() + PIECE_SECONDS
+        self._ends = time.perf_counter() + PIECE_SECONDS
 
     def over(self) -> bool:
         """Whether the time of the current piece is over. If so, the next piece needs another turn."""
-        return self._clock() > self._ends
+        return time.perf_counter() > self._ends
 
     def call(self, shop: ShopId, run: Callable[[], None]) -> None:
         """Call `run` when the next piece of this shop's work may run."""

@@ -29,7 +29,6 @@ from app.parts import (
     unix_milliseconds,
 )
 from app.server import CLOSE_SECONDS
-from app.shop_turns import ShopTurns
 from app.version import VERSION
 from app.withdrawal import Withdrawal
 from cache.audit.recording import Recorder
@@ -49,7 +48,7 @@ from graph_client.heartbeat import Heartbeat
 from graph_client.watch import Watch
 from ops import logs
 from ops.health import Checks
-from ops.hooks import NO_HOOKS, Hooks
+from ops.hooks import Hooks
 from ops.metrics import MetricRegistry, Metrics, process_registry
 from ops.settings import Settings
 from ops.tasks import Tasks
@@ -142,7 +141,7 @@ def make_tokens(settings: Settings) -> Tokens:
     return Tokens(settings.token_keys, jwks)
 
 
-def wire(settings: Settings, hooks: Hooks = NO_HOOKS) -> Services:
+def wire(settings: Settings, hooks: Hooks) -> Services:
     """Returns all services, made from the settings. Opens nothing and uses nothing global.
 
     Raises:
@@ -152,8 +151,7 @@ def wire(settings: Settings, hooks: Hooks = NO_HOOKS) -> Services:
     metrics = hooks.metrics(registry, VERSION)
     metrics.watch_log(logs.lost_lines)
     checks, tasks = Checks(count=metrics.check), Tasks(on_crash=metrics.task_crash)
-    turns = ShopTurns()
-    store = make_store(make_connection(settings), metrics, settings, turns=turns)
+    store = make_store(make_connection(settings), metrics, settings)
     catch_up = make_catch_up(store.connection, metrics, settings)
     went_back = WentBackCheck(
         store.connection,
@@ -167,7 +165,7 @@ def wire(settings: Settings, hooks: Hooks = NO_HOOKS) -> Services:
     writer = make_writer(store, metrics, settings)
     sweeper = make_sweeper(store, metrics, settings)
     app_secrets = needed(settings.app_secrets, "FACEBOOK_APP_SECRET")
-    graph = make_graph(store, metrics, settings, turns=turns)
+    graph = make_graph(store, metrics, settings)
     watch = Watch(
         graph.watchlist,
         store.shops,
@@ -191,8 +189,8 @@ def wire(settings: Settings, hooks: Hooks = NO_HOOKS) -> Services:
     audit = Recorder(store.audit_log, metrics, now=time.time, clock=time.monotonic, sleep=asyncio.sleep)
     live = Live(store.connection, store.shops, store.sealer, metrics)
     announcements = Announcements(store.connection, sleep=asyncio.sleep)
-    feed = Feed(make_timeline(store, settings, turns=turns), announcements, store.sealer, sleep=asyncio.sleep)
-    fan_out = FanOut(feed, metrics, turns, now=time.time, sleep=asyncio.sleep)
+    feed = Feed(make_timeline(store, settings), announcements, store.sealer, sleep=asyncio.sleep)
+    fan_out = FanOut(feed, metrics, store.turns, now=time.time, sleep=asyncio.sleep)
     withdrawal = Withdrawal(
         graph.grants,
         store.shops,
@@ -231,7 +229,7 @@ def wire(settings: Settings, hooks: Hooks = NO_HOOKS) -> Services:
         tickets=Tickets(store.connection, settings.seal_keys, new_bytes=secrets.token_bytes),
         audit=audit,
         withdrawal=withdrawal,
-        exporter=make_exporter(store, turns=turns),
+        exporter=make_exporter(store),
         heartbeat=Heartbeat(graph.watchlist, metrics, now=unix_milliseconds, sleep=asyncio.sleep),
         watch=watch,
         verify_token=needed(settings.verify_token, "FACEBOOK_VERIFY_TOKEN"),

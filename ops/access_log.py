@@ -57,9 +57,7 @@ class LogEntry:
 
 
 class AccessLog:
-    """Collects the entries of one event-loop iteration. `write` takes lines without line ends. `now` is in Unix
-    seconds.
-    """
+    """Collects the entries of one event-loop iteration. `write` takes lines without line ends."""
 
     def __init__(
         self,
@@ -67,12 +65,10 @@ class AccessLog:
         *,
         enabled: bool = True,
         write: Callable[[Sequence[bytes]], None] = logs.write,
-        now: Callable[[], float] = time.time,
     ) -> None:
         self._metrics = metrics
         self._enabled = enabled
         self._write_lines = write
-        self._now = now
         self._entries: list[LogEntry] = []
         self._constant_part = lru_cache(maxsize=_CALLERS)(_render)
 
@@ -96,7 +92,7 @@ class AccessLog:
             self._metrics.request(PATH, method, status, *durations)
         self._metrics.body(*sizes)
         if self._enabled:
-            end = b',"timestamp":"%b","level":"info"}' % rfc3339(int(self._now() * 1000)).encode()
+            end = b',"timestamp":"%b","level":"info"}' % rfc3339(int(time.time() * 1000)).encode()
             self._write_lines([self._line(entry, end) for entry in entries])
 
     def _line(self, entry: LogEntry, end: bytes) -> bytes:

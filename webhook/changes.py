@@ -35,7 +35,7 @@ def read(change: Any, page: PageId | None) -> Storable | Notice:
         raise NotUnderstood("malformed_event")
     field, value = change["field"], change.get("value")
     if field not in _FIELDS and type(value) is dict and ("sender" in value or "recipient" in value):
-        return messaging.read_standby(value, page) if field == "standby" else messaging.read(value, page)
+        return messaging.read(value, page, standby=field == "standby")
     kind, known = _FIELDS.get(field, "other"), _known(page)
     if type(value) is not dict:
         return Notice(kind, known)

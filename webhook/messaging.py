@@ -42,19 +42,11 @@ _MOST_EDITS = 1_000_000
 """Facebook's own client stops at five edits. This bound keeps the number small enough for every reader."""
 
 
-def read(event: Any, page: PageId | None) -> Storable | Notice:
-    """Returns one element of `messaging[]`. `page` is the entry's. Raises NotUnderstood, or Inexact (values.py)."""
-    return _read(event, page, False)
+def read(event: Any, page: PageId | None, *, standby: bool = False) -> Storable | Notice:
+    """Returns one element of `messaging[]`, or of `standby[]`, which is sent while another app owns the thread. `page`
+    is the entry's. Raises NotUnderstood, or Inexact (values.py).
 
-
-def read_standby(event: Any, page: PageId | None) -> Storable | Notice:
-    """Returns one element of `standby[]`. It has the same shapes and is sent while another app owns the thread."""
-    return _read(event, page, True)
-
-
-def _read(event: Any, page: PageId | None, standby: bool) -> Storable | Notice:
-    """Reads `message` first, with its deleted and echo flags, then other keys, because some events have several
-    keys.
+    Reads `message` first, with its deleted and echo flags, then other keys, because some events have several keys.
     """
     if type(event) is not dict:
         raise NotUnderstood("malformed_event")

@@ -6,6 +6,7 @@ An answer other than 200 would make Facebook send all of them again, and unsubsc
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from domain.event import Notice, Storable
@@ -19,7 +20,7 @@ _DASHBOARD = PageId("0")
 
 _LISTS: Final[dict[str, Callable[[Any, PageId | None], Storable | Notice]]] = {
     "messaging": messaging.read,
-    "standby": messaging.read_standby,
+    "standby": partial(messaging.read, standby=True),
     "changes": changes.read,
     "calls": changes.read_call,
     "changed_fields": changes.read_changed_field,

@@ -109,9 +109,8 @@ class Receiver:
         app_secrets: Sequence[Secret],
         clock: Callable[[], float],
         new_request_id: Callable[[], str],
-        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
-        self.answer_seconds = answer_seconds
+        self.answer_seconds = ANSWER_SECONDS
         self._store = store
         self._viewers = viewers
         self._metrics = metrics
