@@ -12,7 +12,7 @@ SOURCE: Final = ROOT / "ops" / "alerts.yaml"
 OBJECT: Final = ROOT / "k8s" / "components" / "monitoring" / "prometheus-rule.yaml"
 
 HEAD: Final = """\
-# Made from ops/alerts.yaml by `python -m tests.k8s.alerts`; a change belongs there.
+# Made from ops/alerts.yaml by `python -m tests.k8s.alerts`. Make changes there.
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:
