@@ -130,7 +130,7 @@ class _EventStream(Response):
             try:
                 stretch = await self._fan_out.feed.read(self._shop, viewer.position)
             except PageInboxError as error:
-                if not error.transient:
+                if error.kind != "unavailable":
                     raise
                 await _send(viewer, send, sse.HEARTBEAT)
                 await asyncio.sleep(AGAIN_SECONDS)

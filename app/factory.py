@@ -116,7 +116,6 @@ def _error_answer(error: PageInboxError, request_id: str) -> Answer:
 
 class _TooManyRequests(PageInboxError):
     kind = "unavailable"
-    transient = True
 
 
 async def _busy(scope: Scope, receive: Receive, send: Send) -> None:

@@ -54,7 +54,6 @@ class Unavailable(PageInboxError):
     """The store cannot carry out this call now. The same call may succeed later."""
 
     kind: ClassVar[Kind] = "unavailable"
-    transient: ClassVar[bool] = True
 
     def __init__(self, reason: UnavailableReason, sentence: str = "", *, retry_after: int | None = None) -> None:
         super().__init__(reason, sentence, retry_after=retry_after)

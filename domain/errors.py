@@ -24,12 +24,11 @@ class PageInboxError(Exception):
     """An error with a name.
 
     `reason` is a slug from the raising module's closed list. It is used unchanged as log field, metric label and
-    problem code. `transient` says whether the same call may succeed later. `retry_after` is the number of seconds to
-    wait. The sentence is for people and holds no content, token, secret or telephone number.
+    problem code. `retry_after` is the number of seconds to wait. The sentence is for people and holds no content,
+    token, secret or telephone number.
     """
 
     kind: ClassVar[Kind] = "internal"
-    transient: ClassVar[bool] = False
 
     def __init__(self, reason: str, sentence: str = "", *, retry_after: int | None = None) -> None:
         super().__init__(sentence or reason.replace("_", " "))

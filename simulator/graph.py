@@ -78,13 +78,11 @@ class _Graph:
             await self._held_up(until.passed() if isinstance(until, Barrier) else asyncio.sleep(until), receive)
         if isinstance(fault, Says):
             answer = _Answer(send, fault.status, (*fault.headers, *self._faults.headers(page)), fault.content_type)
-            self._seen.answers[fault.status] += 1
             await answer.whole(fault.body)
             return
         if isinstance(fault, Cuts) and fault.at_once:
             raise _NoAnswer
         status, document, more = self._document(call, fault)
-        self._seen.answers[status] += 1
         version = ("facebook-api-version", call.version or "v21.0")
         headers = {**dict(self._faults.headers(page)), **dict(more)}  # the headers of a fault replace the usual headers
         answer = _Answer(send, status, (version, *headers.items()))

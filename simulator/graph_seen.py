@@ -41,8 +41,6 @@ class Seen:
         self.total = 0
         self.tokens_in_urls: list[str] = []
         """The paths of calls whose address held a token, `input_token` of /debug_token aside."""
-        self.answers: Counter[int] = Counter()
-        """By status."""
         self.at_once: Counter[str] = Counter()
 
     def of(self, part: str) -> list[Asked]:

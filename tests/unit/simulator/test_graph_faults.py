@@ -50,7 +50,6 @@ async def test_an_error_has_the_status_code_subcode_and_headers_it_was_given(gra
     inside = await graph.ask("me")
     assert (error_of(inside), inside.json()["error"]["is_transient"]) == ((200, 2, None), True)
     assert (await graph.ask("me")).status_code == 200
-    assert graph.seen.answers == {401: 1, 200: 2}
 
 
 async def test_throttling_says_for_how_long(graph: Caller) -> None:
