@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.edge import MOST_CONNECTIONS, SPARE_FILES
-from app.parts import Store, make_connection, make_graph, make_store, unix_milliseconds
+from app.parts import GraphParts, Store, make_connection, unix_milliseconds
 from app.server import LEAST_OPEN_FILES
 from app.version import VERSION
 from cache.errors import Unavailable
@@ -83,7 +83,9 @@ async def diagnose(environ: Mapping[str, str], found_pages: Callable[[int], None
     for finding in findings:
         yield finding
     yield _open_files()
-    store = make_store(make_connection(settings), _metrics(), settings) if settings.redis_url else None
+    store = (
+        Store(make_connection(settings), Metrics(process_registry(), VERSION), settings) if settings.redis_url else None
+    )
     try:
         reached = store is not None
         if store is not None:
@@ -101,16 +103,12 @@ async def diagnose(environ: Mapping[str, str], found_pages: Callable[[int], None
                 yield finding
             # Calls are signed with the first secret only. If this secret fails, the calls for all Pages would fail.
             ask_facebook = app[:1] != [] and app[0].level == "ok"
-            async for finding in _pages(store, settings, found_pages, ask_facebook=ask_facebook):
+            async for finding in _pages(store, found_pages, ask_facebook=ask_facebook):
                 yield finding
     finally:
         if store is not None:
             await store.purger.close()
             await store.connection.close()
-
-
-def _metrics() -> Metrics:
-    return Metrics(process_registry(), version=VERSION)
 
 
 def _new_word() -> str:
@@ -143,9 +141,7 @@ async def _app(settings: Settings) -> AsyncIterator[Finding]:
             yield finding
 
 
-async def _pages(
-    store: Store, settings: Settings, found_pages: Callable[[int], None], *, ask_facebook: bool
-) -> AsyncIterator[Finding]:
+async def _pages(store: Store, found_pages: Callable[[int], None], *, ask_facebook: bool) -> AsyncIterator[Finding]:
     found = set()
     try:
         async with asyncio.timeout(WALK_SECONDS):
@@ -154,7 +150,7 @@ async def _pages(
     except (TimeoutError, Unavailable):
         remedy = "Look at Redis first; a store of very many keys needs longer than the doctor waits."
         yield Finding("pages", "fail", "Not every Page was found: the walk over the store did not end.", remedy)
-    graph = make_graph(store, _metrics(), settings)
+    graph = GraphParts(store)
     found_pages(len(found))
     try:
         async for finding in examine_pages(

@@ -14,7 +14,7 @@ from api.paths import keep_slashes
 from api.route import to_starlette
 from app.first_series import make_known
 from app.routes import table
-from app.wiring import Services, wire
+from app.wiring import Services
 from domain.errors import PageInboxError
 from ops import logs
 from ops.access_log import PATH, AccessLog
@@ -106,7 +106,7 @@ def create_app(settings: Settings, hooks: Hooks = NO_HOOKS) -> Application:
     Raises:
         SettingMissing: a secret or Redis is not set. `serve` refuses such settings earlier.
     """
-    return Application(wire(settings, hooks), hooks)
+    return Application(Services(settings, hooks), hooks)
 
 
 def _error_answer(error: PageInboxError, request_id: str) -> Answer:

@@ -4,7 +4,6 @@ import asyncio
 import random
 import secrets
 import time
-from dataclasses import dataclass
 from functools import partial
 
 from api.export import Exporter
@@ -75,90 +74,63 @@ def make_connection_to(url: str, settings: Settings) -> Connection:
     return connect(values.redis_url(url).reveal(), tls=tls, limits=IN_COMMAND)
 
 
-@dataclass(frozen=True, slots=True)
 class Store:
-    """The parts of the store. `turns` share the event loop between shops."""
+    """The parts of the store on one connection. `turns` share the event loop between shops."""
 
-    connection: Connection
-    sealer: Sealer
-    cursors: Cursors
-    secrets: ShopSecrets
-    unsent: UnsentIds
-    marks: Marks
-    shops: Registry
-    routes: Routes
-    reader: Reader
-    purger: Purger
-    customers: CustomerPurger
-    blocked: Blocks
-    staff_marks: StaffMarks
-    labels: Labels
-    audit_log: AuditLog
-    receipts: Receipts
-    signer: ReceiptSigner
-    journal: PurgeJournal | None
-    turns: ShopTurns
-
-
-def make_store(connection: Connection, metrics: Metrics, settings: Settings) -> Store:
-    """Returns the parts of the store on one connection."""
-    ttl = settings.message_ttl
-    sealer = Sealer(settings.seal_keys, new_nonce=secrets.token_bytes)
-    marks = Marks(connection, new_word=partial(secrets.token_hex, 8))
-    new_claim = partial(secrets.token_hex, 4)
-    shops = Registry(connection, marks, new_claim=new_claim, sealer=sealer, now=unix_milliseconds)
-    journal = None
-    if settings.purge_journal is not None:
-        journal = PurgeJournal(settings.purge_journal, sealer, process=secrets.token_hex(8), now=time.time)
-    shop_secrets = ShopSecrets(sealer, new_bytes=secrets.token_bytes)
-    cursors = Cursors(settings.seal_keys)
-    turns = ShopTurns()
-    reader = Reader(connection, shops, shop_secrets, cursors, ttl=ttl, turns=turns)
-    signer = ReceiptSigner(settings.seal_keys)
-    receipts = Receipts(connection, signer, now=time.time)
-    purger = Purger(
-        connection,
-        shops,
-        reader,
-        receipts,
-        metrics,
-        new_id=partial(secrets.token_hex, 12),
-        clock=time.monotonic,
-        now=time.time,
-        sleep=asyncio.sleep,
-        journal=journal,
-    )
-    return Store(
-        connection=connection,
-        sealer=sealer,
-        cursors=cursors,
-        secrets=shop_secrets,
-        unsent=UnsentIds(sealer),
-        marks=marks,
-        shops=shops,
-        routes=Routes(connection, shops, shop_secrets),
-        reader=reader,
-        purger=purger,
-        customers=CustomerPurger(connection, shops, purger),
-        blocked=Blocks(connection, shops),
-        staff_marks=StaffMarks(connection, shop_secrets),
-        labels=Labels(connection, sealer),
-        audit_log=AuditLog(connection, cursors, now=time.time),
-        receipts=receipts,
-        signer=signer,
-        journal=journal,
-        turns=turns,
-    )
+    def __init__(self, connection: Connection, metrics: Metrics, settings: Settings) -> None:
+        self.connection = connection
+        self.metrics = metrics
+        self.settings = settings
+        self.turns = ShopTurns()
+        self.sealer = Sealer(settings.seal_keys, new_nonce=secrets.token_bytes)
+        self.cursors = Cursors(settings.seal_keys)
+        self.signer = ReceiptSigner(settings.seal_keys)
+        self.secrets = ShopSecrets(self.sealer, new_bytes=secrets.token_bytes)
+        self.unsent = UnsentIds(self.sealer)
+        self.marks = Marks(connection, new_word=partial(secrets.token_hex, 8))
+        self.shops = Registry(
+            connection,
+            self.marks,
+            new_claim=partial(secrets.token_hex, 4),
+            sealer=self.sealer,
+            now=unix_milliseconds,
+        )
+        self.routes = Routes(connection, self.shops, self.secrets)
+        self.reader = Reader(
+            connection, self.shops, self.secrets, self.cursors, ttl=settings.message_ttl, turns=self.turns
+        )
+        self.receipts = Receipts(connection, self.signer, now=time.time)
+        self.journal: PurgeJournal | None = None
+        if settings.purge_journal is not None:
+            process = secrets.token_hex(8)
+            self.journal = PurgeJournal(settings.purge_journal, self.sealer, process=process, now=time.time)
+        self.purger = Purger(
+            connection,
+            self.shops,
+            self.reader,
+            self.receipts,
+            metrics,
+            new_id=partial(secrets.token_hex, 12),
+            clock=time.monotonic,
+            now=time.time,
+            sleep=asyncio.sleep,
+            journal=self.journal,
+        )
+        self.customers = CustomerPurger(connection, self.shops, self.purger)
+        self.blocked = Blocks(connection, self.shops)
+        self.staff_marks = StaffMarks(connection, self.secrets)
+        self.labels = Labels(connection, self.sealer)
+        self.audit_log = AuditLog(connection, self.cursors, now=time.time)
 
 
-def make_writer(store: Store, metrics: Metrics, settings: Settings) -> Writer:
+def make_writer(store: Store) -> Writer:
     """Returns the writer of the events that arrive for Pages."""
-    ttl, new_nonce = settings.message_ttl, nonces(secrets.randbits(32))
+    ttl, new_nonce = store.settings.message_ttl, nonces(secrets.randbits(32))
     return Writer(
-        Batches(store.connection, store.secrets, metrics, ttl=ttl, clock=time.monotonic, now=time.time),
+        Batches(store.connection, store.secrets, store.metrics, ttl=ttl, clock=time.monotonic, now=time.time),
         Changes(store.connection, store.secrets, store.unsent, ttl=ttl, new_nonce=new_nonce),
         store.routes,
-        metrics,
+        store.metrics,
         ttl=ttl,
         new_nonce=new_nonce,
         clock=time.monotonic,
@@ -170,26 +142,26 @@ def make_replay(store: Store) -> PurgeReplay | None:
     return None if store.journal is None else PurgeReplay(store.connection, store.journal)
 
 
-def make_catch_up(connection: Connection, metrics: Metrics, settings: Settings) -> CatchUp:
+def make_catch_up(guarded: Store) -> CatchUp:
     """Returns the object that brings older data up to date, while the guard of the connection delays every reply."""
-    store = make_store(connection.unguarded(), metrics, settings)
-    return CatchUp(make_replay(store), Watchlist(store.connection), store.shops, metrics, now=unix_milliseconds)
+    store = Store(guarded.connection.unguarded(), guarded.metrics, guarded.settings)
+    return CatchUp(make_replay(store), Watchlist(store.connection), store.shops, store.metrics, now=unix_milliseconds)
 
 
-def make_sweeper(store: Store, metrics: Metrics, settings: Settings) -> Sweeper:
+def make_sweeper(store: Store) -> Sweeper:
     """Returns the sweeper, which removes expired messages and old entries."""
-    ttl = settings.message_ttl
-    return Sweeper(store.connection, metrics, ttl=ttl, now=time.time, clock=time.monotonic, sleep=asyncio.sleep)
+    ttl = store.settings.message_ttl
+    return Sweeper(store.connection, store.metrics, ttl=ttl, now=time.time, clock=time.monotonic, sleep=asyncio.sleep)
 
 
-def make_timeline(store: Store, settings: Settings) -> Timeline:
+def make_timeline(store: Store) -> Timeline:
     """Returns the timeline of the events of a shop, for live streams and exports."""
     return Timeline(
         store.connection,
         store.secrets,
         store.unsent,
         store.cursors,
-        ttl=settings.message_ttl,
+        ttl=store.settings.message_ttl,
         turns=store.turns,
     )
 
@@ -212,57 +184,45 @@ def make_exporter(store: Store) -> Exporter:
     )
 
 
-@dataclass(frozen=True, slots=True)
 class GraphParts:
-    """The parts that call Facebook."""
+    """The parts that call Facebook, not opened yet."""
 
-    calls: Calls
-    reader: GraphReader
-    pages: Pages
-    watchlist: Watchlist
-    heals: Heals
-    healing: Healing
-    grants: Grants
-    token_died: TokenDeath
-    withdrawn: PageRemover
-
-
-def make_graph(store: Store, metrics: Metrics, settings: Settings) -> GraphParts:
-    """Returns the parts that call Facebook, not opened yet."""
-    secret = settings.app_secrets[0] if settings.app_secrets else None
-    watchlist, grants = Watchlist(store.connection), Grants(store.connection, settings.seal_keys)
-    heals = Heals(store.connection)
-    healing = Healing(store.shops, watchlist, heals, now=unix_milliseconds)
-    token_died = TokenDeath(store.shops, watchlist, now=unix_milliseconds)
-    calls = Calls(
-        Client(base_url=settings.graph_url, version=settings.graph_version, app_secret=secret, now=time.time),
-        make_budgets(store),
-        metrics,
-        token_died=token_died,
-        clock=time.monotonic,
-        sleep=asyncio.sleep,
-        draw=random.SystemRandom().random,
-    )
-    needs = {
-        "FACEBOOK_APP_ID": settings.app_id,
-        "FACEBOOK_APP_SECRET": secret,
-        "SEAL_KEYS": settings.seal_keys,
-    }
-    pages = Pages(
-        calls,
-        store.shops,
-        watchlist,
-        grants,
-        store.purger,
-        Claims(store.shops, store.purger, store.audit_log),
-        app_id=settings.app_id or "",
-        app_token=Secret(f"{settings.app_id}|{secret.reveal()}" if secret else ""),
-        missing_settings=[name for name, value in needs.items() if not value],
-        now=unix_milliseconds,
-    )
-    withdrawn = PageRemover(store.shops, watchlist, store.purger, token_died=token_died)
-    reader = GraphReader(calls, store.turns)
-    return GraphParts(calls, reader, pages, watchlist, heals, healing, grants, token_died, withdrawn)
+    def __init__(self, store: Store) -> None:
+        settings = store.settings
+        secret = settings.app_secrets[0] if settings.app_secrets else None
+        self.watchlist = Watchlist(store.connection)
+        self.grants = Grants(store.connection, settings.seal_keys)
+        self.heals = Heals(store.connection)
+        self.healing = Healing(store.shops, self.watchlist, self.heals, now=unix_milliseconds)
+        self.token_died = TokenDeath(store.shops, self.watchlist, now=unix_milliseconds)
+        self.calls = Calls(
+            Client(base_url=settings.graph_url, version=settings.graph_version, app_secret=secret, now=time.time),
+            make_budgets(store),
+            store.metrics,
+            token_died=self.token_died,
+            clock=time.monotonic,
+            sleep=asyncio.sleep,
+            draw=random.SystemRandom().random,
+        )
+        self.reader = GraphReader(self.calls, store.turns)
+        needs = {
+            "FACEBOOK_APP_ID": settings.app_id,
+            "FACEBOOK_APP_SECRET": secret,
+            "SEAL_KEYS": settings.seal_keys,
+        }
+        self.pages = Pages(
+            self.calls,
+            store.shops,
+            self.watchlist,
+            self.grants,
+            store.purger,
+            Claims(store.shops, store.purger, store.audit_log),
+            app_id=settings.app_id or "",
+            app_token=Secret(f"{settings.app_id}|{secret.reveal()}" if secret else ""),
+            missing_settings=[name for name, value in needs.items() if not value],
+            now=unix_milliseconds,
+        )
+        self.withdrawn = PageRemover(store.shops, self.watchlist, store.purger, token_died=self.token_died)
 
 
 def unix_milliseconds() -> int:

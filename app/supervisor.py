@@ -129,7 +129,7 @@ class Supervisor:
         self._ended: Counted = []
         """The counts of workers that have ended."""
         self._registry = process_registry()
-        self._metrics = Metrics(self._registry, version=VERSION)
+        self._metrics = Metrics(self._registry, VERSION)
         for how in HOW:
             self._metrics.known("worker_deaths_total", (how,))
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from app.needed import needed
-from app.parts import GraphParts, Store, make_connection, make_graph, make_replay, make_store
+from app.parts import GraphParts, Store, make_connection, make_replay
 from app.version import VERSION
 from cache.server.exchange import IN_COMMAND
 from domain.audit import AT_THE_STORE, OPERATOR, Access
@@ -60,9 +60,9 @@ def with_tools(work: Callable[[Tools], Awaitable[None]], *, replay: bool = True)
     settings = read_settings(os.environ, command="tool")
 
     async def connected() -> None:
-        metrics = Metrics(process_registry(), version=VERSION)
-        store = make_store(make_connection(settings, IN_COMMAND), metrics, settings)
-        graph = make_graph(store, metrics, settings)
+        metrics = Metrics(process_registry(), VERSION)
+        store = Store(make_connection(settings, IN_COMMAND), metrics, settings)
+        graph = GraphParts(store)
         try:
             if replay and (again := make_replay(store)) is not None:
                 await again.run()

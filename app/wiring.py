@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import time
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -11,9 +10,7 @@ import orjson
 import structlog
 
 from api.auth import Tokens
-from api.export import Exporter
 from api.fan_out import FanOut
-from app.catch_up import CatchUp
 from app.needed import needed
 from app.parts import (
     GraphParts,
@@ -21,8 +18,6 @@ from app.parts import (
     make_catch_up,
     make_connection,
     make_exporter,
-    make_graph,
-    make_store,
     make_sweeper,
     make_timeline,
     make_writer,
@@ -37,19 +32,16 @@ from cache.live.announcements import Announcements
 from cache.live.feed import Feed
 from cache.live.live import Live
 from cache.live.tickets import Tickets
-from cache.messages.sweeper import Sweeper
-from cache.messages.writer import Writer
 from cache.purging.deletions import Deletions
 from cache.server.state import ServerState
 from cache.server.went_back import WentBackCheck
-from domain.secret import Secret
 from graph_client.heal import Healer
 from graph_client.heartbeat import Heartbeat
 from graph_client.watch import Watch
 from ops import logs
 from ops.health import Checks
 from ops.hooks import Hooks
-from ops.metrics import MetricRegistry, Metrics, process_registry
+from ops.metrics import process_registry
 from ops.settings import Settings
 from ops.tasks import Tasks
 
@@ -59,33 +51,87 @@ REDIS_CHECK_SECONDS: Final = 2.0
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
 class Services:
-    """All services, connected to each other."""
+    """All services, connected to each other. Made from the settings. Opens nothing and uses nothing global.
 
-    settings: Settings
-    store: Store
-    graph: GraphParts
-    state: ServerState
-    went_back: WentBackCheck
-    catch_up: CatchUp
-    registry: MetricRegistry
-    metrics: Metrics
-    checks: Checks
-    tasks: Tasks
-    tokens: Tokens
-    writer: Writer
-    sweeper: Sweeper
-    announcements: Announcements
-    fan_out: FanOut
-    live: Live
-    tickets: Tickets
-    audit: Recorder
-    withdrawal: Withdrawal
-    exporter: Exporter
-    heartbeat: Heartbeat
-    watch: Watch
-    verify_token: Secret
+    Raises:
+        SettingMissing: a secret or Redis is not set. `serve` refuses such settings earlier.
+    """
+
+    def __init__(self, settings: Settings, hooks: Hooks) -> None:
+        self.settings = settings
+        self.registry = process_registry()
+        self.metrics = metrics = hooks.metrics(self.registry, VERSION)
+        metrics.watch_log(logs.lost_lines)
+        self.tasks = Tasks(on_crash=metrics.task_crash)
+        self.store = store = Store(make_connection(settings), metrics, settings)
+        self.graph = graph = GraphParts(store)
+        self.tokens = make_tokens(settings)
+        self.verify_token = needed(settings.verify_token, "FACEBOOK_VERIFY_TOKEN")
+        self.catch_up = make_catch_up(store)
+        self.went_back = WentBackCheck(
+            store.connection,
+            metrics,
+            self.catch_up,
+            process=secrets.token_hex(8),
+            now=unix_milliseconds,
+            catch_up_first=store.journal is not None,
+        )
+        self.state = ServerState(store.connection, metrics, now=time.time, clock=time.monotonic)
+        self.writer = make_writer(store)
+        self.sweeper = make_sweeper(store)
+        healer = Healer(
+            graph.calls,
+            self.writer,
+            Taps(store.reader, store.connection),
+            graph.heals,
+            metrics,
+            now=unix_milliseconds,
+            clock=time.monotonic,
+            sleep=asyncio.sleep,
+        )
+        self.watch = Watch(
+            graph.watchlist,
+            store.shops,
+            graph.pages,
+            healer,
+            graph.grants,
+            metrics,
+            token_died=graph.token_died,
+            now=unix_milliseconds,
+            sleep=asyncio.sleep,
+        )
+        self.heartbeat = Heartbeat(graph.watchlist, metrics, now=unix_milliseconds, sleep=asyncio.sleep)
+        self.audit = Recorder(store.audit_log, metrics, now=time.time, clock=time.monotonic, sleep=asyncio.sleep)
+        self.live = Live(store.connection, store.shops, store.sealer, metrics)
+        self.announcements = Announcements(store.connection, sleep=asyncio.sleep)
+        feed = Feed(make_timeline(store), self.announcements, store.sealer, sleep=asyncio.sleep)
+        self.fan_out = FanOut(feed, metrics, store.turns, now=time.time, sleep=asyncio.sleep)
+        self.tickets = Tickets(store.connection, settings.seal_keys, new_bytes=secrets.token_bytes)
+        self.exporter = make_exporter(store)
+        self.withdrawal = Withdrawal(
+            graph.grants,
+            store.shops,
+            graph.withdrawn,
+            store.purger,
+            Deletions(store.connection, store.purger),
+            self.audit,
+            key=needed(settings.app_secrets, "FACEBOOK_APP_SECRET")[0],
+        )
+        self.checks = Checks(count=metrics.check)
+        add_redis_checks(self.checks, self.state)
+        self.checks.add(
+            "registry",
+            store.marks.whole,
+            "Redis has lost Pages: restore its data, or go on without them with `page-inbox pages accept-loss`.",
+            gates=False,
+        )
+        self.checks.add(
+            "accepting", self.writer.accepting, "The service is stopping or its queue is full; Redis may be slow."
+        )
+        self.checks.add(
+            "tasks", partial(_none_crashed, self.tasks), "A background task crashed and waits; its log line says why."
+        )
 
     async def open(self) -> None:
         """Start the background tasks. Redis need not be reachable yet."""
@@ -139,101 +185,6 @@ def make_tokens(settings: Settings) -> Tokens:
     needed(settings.token_keys or settings.token_jwks, "TOKEN_KEYS")
     jwks = orjson.loads(settings.token_jwks) if settings.token_jwks else None
     return Tokens(settings.token_keys, jwks)
-
-
-def wire(settings: Settings, hooks: Hooks) -> Services:
-    """Returns all services, made from the settings. Opens nothing and uses nothing global.
-
-    Raises:
-        SettingMissing: a secret or Redis is not set. `serve` refuses such settings earlier.
-    """
-    registry = process_registry()
-    metrics = hooks.metrics(registry, VERSION)
-    metrics.watch_log(logs.lost_lines)
-    checks, tasks = Checks(count=metrics.check), Tasks(on_crash=metrics.task_crash)
-    store = make_store(make_connection(settings), metrics, settings)
-    catch_up = make_catch_up(store.connection, metrics, settings)
-    went_back = WentBackCheck(
-        store.connection,
-        metrics,
-        catch_up,
-        process=secrets.token_hex(8),
-        now=unix_milliseconds,
-        catch_up_first=store.journal is not None,
-    )
-    state = ServerState(store.connection, metrics, now=time.time, clock=time.monotonic)
-    writer = make_writer(store, metrics, settings)
-    sweeper = make_sweeper(store, metrics, settings)
-    app_secrets = needed(settings.app_secrets, "FACEBOOK_APP_SECRET")
-    graph = make_graph(store, metrics, settings)
-    watch = Watch(
-        graph.watchlist,
-        store.shops,
-        graph.pages,
-        Healer(
-            graph.calls,
-            writer,
-            Taps(store.reader, store.connection),
-            graph.heals,
-            metrics,
-            now=unix_milliseconds,
-            clock=time.monotonic,
-            sleep=asyncio.sleep,
-        ),
-        graph.grants,
-        metrics,
-        token_died=graph.token_died,
-        now=unix_milliseconds,
-        sleep=asyncio.sleep,
-    )
-    audit = Recorder(store.audit_log, metrics, now=time.time, clock=time.monotonic, sleep=asyncio.sleep)
-    live = Live(store.connection, store.shops, store.sealer, metrics)
-    announcements = Announcements(store.connection, sleep=asyncio.sleep)
-    feed = Feed(make_timeline(store, settings), announcements, store.sealer, sleep=asyncio.sleep)
-    fan_out = FanOut(feed, metrics, store.turns, now=time.time, sleep=asyncio.sleep)
-    withdrawal = Withdrawal(
-        graph.grants,
-        store.shops,
-        graph.withdrawn,
-        store.purger,
-        Deletions(store.connection, store.purger),
-        audit,
-        key=app_secrets[0],
-    )
-    add_redis_checks(checks, state)
-    checks.add(
-        "registry",
-        store.marks.whole,
-        "Redis has lost Pages: restore its data, or go on without them with `page-inbox pages accept-loss`.",
-        gates=False,
-    )
-    checks.add("accepting", writer.accepting, "The service is stopping or its queue is full; Redis may be slow.")
-    checks.add("tasks", partial(_none_crashed, tasks), "A background task crashed and waits; its log line says why.")
-    return Services(
-        settings=settings,
-        store=store,
-        graph=graph,
-        state=state,
-        went_back=went_back,
-        catch_up=catch_up,
-        registry=registry,
-        metrics=metrics,
-        checks=checks,
-        tasks=tasks,
-        tokens=make_tokens(settings),
-        writer=writer,
-        sweeper=sweeper,
-        announcements=announcements,
-        fan_out=fan_out,
-        live=live,
-        tickets=Tickets(store.connection, settings.seal_keys, new_bytes=secrets.token_bytes),
-        audit=audit,
-        withdrawal=withdrawal,
-        exporter=make_exporter(store),
-        heartbeat=Heartbeat(graph.watchlist, metrics, now=unix_milliseconds, sleep=asyncio.sleep),
-        watch=watch,
-        verify_token=needed(settings.verify_token, "FACEBOOK_VERIFY_TOKEN"),
-    )
 
 
 async def _none_crashed(tasks: Tasks) -> bool:

@@ -1,9 +1,10 @@
 """Fixtures of the contract tests: the store as the application builds it, over every supported server."""
 
 import asyncio
+import copy
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import fakeredis
@@ -12,7 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from api.answers import conversation_json, message_json
-from app.parts import Store, make_budgets, make_store, make_sweeper, make_timeline, make_writer
+from app.parts import Store, make_budgets, make_sweeper, make_timeline, make_writer
 from cache import scripts
 from cache.graph.budgets import Budgets
 from cache.graph.watchlist import Watchlist
@@ -38,7 +39,7 @@ from domain.message import Message
 from domain.query import MessageQuery
 from domain.secret import Secret
 from ops.metrics import Metrics
-from ops.settings import Settings, read_settings
+from ops.settings import read_settings
 from tests import servers
 from tests.conftest import STORES
 from tests.servers import PATIENT, Server
@@ -80,7 +81,6 @@ class Box:
     store: Store
     shops: Registry
     reader: Reader
-    settings: Settings
     purger: Purger
     sweeper: Sweeper
     metrics: Metrics
@@ -98,8 +98,9 @@ class Box:
     async def put(self, *events: Storable, shop: ShopId = SHOP) -> list[Outcome]:
         """Store messages for Pages of this shop, as the intake does."""
         if shop not in self.writers:
-            routes = RoutesIn(self.store.routes, shop)
-            self.writers[shop] = make_writer(replace(self.store, routes=routes), self.metrics, self.settings)
+            store = copy.copy(self.store)
+            store.routes = RoutesIn(self.store.routes, shop)
+            self.writers[shop] = make_writer(store)
         return await self.writers[shop].put(events)
 
     async def close(self) -> None:
@@ -149,15 +150,14 @@ def make_box(connection: Connection, ttl: int = FIVE_DAYS, seal_keys: Sequence[S
     keys = ",".join(key.reveal() for key in seal_keys)
     settings = read_settings({"MESSAGE_TTL": str(ttl), "SEAL_KEYS": keys}, command="tool")
     metrics = Metrics(CollectorRegistry())
-    store = make_store(connection, metrics, settings)
+    store = Store(connection, metrics, settings)
     return Box(
         connection=connection,
         store=store,
         shops=store.shops,
         reader=store.reader,
-        settings=settings,
         purger=store.purger,
-        sweeper=make_sweeper(store, metrics, settings),
+        sweeper=make_sweeper(store),
         metrics=metrics,
         sealer=store.sealer,
         secrets=store.secrets,
@@ -165,7 +165,7 @@ def make_box(connection: Connection, ttl: int = FIVE_DAYS, seal_keys: Sequence[S
         watchlist=Watchlist(connection),
         customers=store.customers,
         blocked=store.blocked,
-        timeline=make_timeline(store, settings),
+        timeline=make_timeline(store),
         marks=store.staff_marks,
         labels=store.labels,
     )

@@ -335,7 +335,7 @@ async def test_a_message_that_an_index_lacks_is_not_acknowledged(box: Box, index
     is sent again by the service or by Facebook.
     """
     await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
-    writer = make_writer(box.store, box.metrics, box.settings)
+    writer = make_writer(box.store)
     await box.connection.command("SET", index, "no index")
     for _ in range(2):  # Facebook delivers again
         with pytest.raises(Unavailable):
