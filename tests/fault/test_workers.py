@@ -28,7 +28,7 @@ from tests.support import wait_until, wait_until_blocking
 from tests.viewer import Viewer
 
 pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="which processes there are is asked of /proc"),
+    pytest.mark.skipif(sys.platform != "linux", reason="reads the list of processes from /proc"),
     pytest.mark.timeout(1200 if FULL else 180),
 ]
 

@@ -300,7 +300,7 @@ def test_simulated_traffic_is_stored_and_its_forgeries_refused(service: Service,
         ("/nothing", APP_SECRET.reveal(), "answers 404"),
         ("http://127.0.0.1:9/webhook", APP_SECRET.reveal(), "does not answer"),
     ],
-    ids=["another secret", "no webhook", "nobody there"],
+    ids=["another secret", "no webhook", "no server"],
 )
 def test_simulate_says_what_is_wrong_before_it_sends(service: Service, path: str, secret: str, named: str) -> None:
     """The command prints one sentence. Without this check it would try for more than a minute."""

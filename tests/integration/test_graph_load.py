@@ -31,7 +31,7 @@ SENT_AWAY: Final = 4
 """Callers of the stalled Page that have no place in its queue."""
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc how much memory was ever held")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the largest memory from /proc")
 def test_ten_thousand_comments_are_walked_with_memory_flat(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, page: FakePage
 ) -> None:

@@ -21,7 +21,7 @@ from tests.support import NO_TLS, wait_until_blocking
 from tests.viewer import Viewer
 
 pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="which processes there are is asked of /proc"),
+    pytest.mark.skipif(sys.platform != "linux", reason="reads the list of processes from /proc"),
     pytest.mark.timeout(180),
 ]
 

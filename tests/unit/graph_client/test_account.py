@@ -95,7 +95,7 @@ async def test_a_held_budget_refuses_with_the_whole_seconds_until_its_end(held: 
 
 
 @pytest.mark.parametrize(
-    ("credentials", "reason"), [(None, "no_token"), (DEAD, "logged_out")], ids=["webhooks alone", "dead"]
+    ("credentials", "reason"), [(None, "no_token"), (DEAD, "logged_out")], ids=["only webhooks", "dead"]
 )
 @pytest.mark.parametrize("held", [0.0, 60.0])
 async def test_a_page_without_a_living_token_hears_that_first(

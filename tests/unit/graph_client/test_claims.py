@@ -82,7 +82,7 @@ async def test_a_claim_without_a_token_gives_way(insists: int) -> None:
     ] * (insists + 1)
 
 
-@pytest.mark.parametrize("world", [World(token=True), World(full=True)], ids=["has a token", "the shop has its most"])
+@pytest.mark.parametrize("world", [World(token=True), World(full=True)], ids=["has a token", "the shop is full"])
 async def test_otherwise_nothing_is_taken_and_nothing_recorded(world: World) -> None:
     """The error is the registry's own."""
     with pytest.raises(Conflict):

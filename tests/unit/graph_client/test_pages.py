@@ -257,7 +257,7 @@ async def test_what_an_operator_has_not_set_is_named_before_anything_is_done() -
         ({"profile_id": "104200000000002"}, TokenRefused),
         ({"scopes": ["pages_messaging"]}, PermissionMissing),
     ],
-    ids=["dead", "another app's", "a person's", "another Page's", "may too little"],
+    ids=["dead", "another app's", "a person's", "another Page's", "too few permissions"],
 )
 async def test_a_token_that_will_not_do_changes_nothing(told: dict[str, Any], error: type[PageInboxError]) -> None:
     """A connected Page keeps its present token."""
@@ -458,7 +458,7 @@ async def test_a_facebook_that_hangs_does_not_hold_up_a_disconnect(monkeypatch: 
     assert [line["reason"] for line in lines if line["event"] == "unsubscribe_failed"] == ["graph_timeout"]
 
 
-@pytest.mark.parametrize("state", [None, PageState(NOW, token_alive=False)], ids=["webhooks alone", "dead"])
+@pytest.mark.parametrize("state", [None, PageState(NOW, token_alive=False)], ids=["only webhooks", "dead"])
 async def test_without_a_living_token_facebook_is_not_asked(state: PageState | None) -> None:
     world = World(state)
     assert await world.disconnected() == DONE
@@ -490,7 +490,7 @@ async def test_a_page_that_is_not_this_shops_is_not_touched() -> None:
         ([{"id": APP}], ()),
         ([], ()),
     ],
-    ids=["among others", "id as a number", "others alone", "without fields", "nobody"],
+    ids=["among others", "id as a number", "only others", "without fields", "none"],
 )
 async def test_of_a_pages_subscriptions_this_apps_counts(apps: list[Any], fields: tuple[str, ...]) -> None:
     """Other apps may have subscriptions of the same Page."""

@@ -241,7 +241,7 @@ async def test_a_page_whose_token_cannot_be_opened_is_counted_as_one_to_reconnec
     assert (world.due[PAGE], world.status) == (NOW + DAY, "reconnect")
 
 
-@pytest.mark.parametrize("gone", [World(owned=False), World(None)], ids=["disconnected", "webhooks alone"])
+@pytest.mark.parametrize("gone", [World(owned=False), World(None)], ids=["disconnected", "only webhooks"])
 async def test_a_page_without_a_token_leaves_the_list(gone: World) -> None:
     """A Page without a token cannot be checked."""
     await gone.look()

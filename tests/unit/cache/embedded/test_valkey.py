@@ -24,7 +24,9 @@ print(Embedded.start(Path(sys.argv[1])).pid, flush=True)
 signal.pause()
 """
 
-needs_pidfd = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux tells a child that its parent ended")
+needs_pidfd = pytest.mark.skipif(
+    not hasattr(os, "pidfd_open"), reason="only Linux signals a child when its parent ends"
+)
 
 
 @pytest.fixture
