@@ -15,7 +15,6 @@ An empty value is a tombstone: a message was here and is erased. The first byte 
 The code of a new version must still read the old version for five days.
 """
 
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
 
@@ -60,29 +59,6 @@ _compress = zstandard.ZstdCompressor(dict_data=_DICTIONARY, compression_params=_
 _decompress = zstandard.ZstdDecompressor(
     dict_data=_DICTIONARY, format=zstandard.FORMAT_ZSTD1_MAGICLESS, max_window_size=MAX_BODY_BYTES
 ).decompress
-
-
-@dataclass(frozen=True, slots=True)
-class DecodedRecord:
-    """The parts of a record; `body` is the JSON object as bytes."""
-
-    version: int
-    header: bytes
-    body: bytes
-
-    def json(self) -> dict[str, Any]:
-        """Returns the body as a dict.
-
-        Raises:
-            Corrupt: the body is not a JSON object.
-        """
-        try:
-            value = orjson.loads(self.body)
-        except orjson.JSONDecodeError:
-            raise Corrupt from None
-        if not isinstance(value, dict):
-            raise Corrupt
-        return value
 
 
 def page_flags(page_tag: bytes) -> int:
@@ -153,8 +129,8 @@ def encode_waiting_edit(edit: Edit, keys: ShopKeys, nonce: bytes) -> bytes:
     return b"".join((head, nonce, page_tag, tail, _compress(orjson.dumps(body))))
 
 
-def decode(record: bytes) -> DecodedRecord:
-    """Returns the parts of a record.
+def decode(record: bytes) -> dict[str, Any]:
+    """Returns the JSON object of a record.
 
     Raises:
         Corrupt: the record has an unknown version, or is damaged.
@@ -162,7 +138,13 @@ def decode(record: bytes) -> DecodedRecord:
     body = _body(record)
     if record[0] not in _VERSIONS:
         raise Corrupt
-    return DecodedRecord(record[0], record[:HEADER_BYTES], body)
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Corrupt from None
+    if not isinstance(value, dict):
+        raise Corrupt
+    return value
 
 
 def edited(record: bytes, edit: Edit) -> bytes | None:
@@ -170,34 +152,26 @@ def edited(record: bytes, edit: Edit) -> bytes | None:
 
     The header does not change, and neither does its nonce: it is still the same write.
     """
-    found = decode(record)
-    body = found.json()
+    body = decode(record)
     if int(body.get("edits", 0)) >= edit.number:
         return None
-    body["edits"] = edit.number
-    _set_text(body, edit.text)
-    return found.header + _pack(body)
+    return record[:HEADER_BYTES] + _pack(body, edit.number, edit.text)
 
 
 def merged(message: bytes, waiting: bytes) -> bytes:
     """Returns a message's record with the edit that came before the message."""
-    edit = decode(waiting).json()
-    found = decode(message)
-    body = found.json()
-    body["edits"] = edit["edits"]
-    _set_text(body, edit.get("text"))  # if two edits waited, the later one may have no text
-    return found.header + _pack(body)
+    edit = decode(waiting)
+    # If two edits waited, the later one may have no text.
+    return message[:HEADER_BYTES] + _pack(decode(message), edit["edits"], edit.get("text"))
 
 
-def _set_text(body: dict[str, Any], text: str | None) -> None:
-    """Set or remove the text. An absent text is left out and not written as null."""
+def _pack(body: dict[str, Any], edits: int, text: str | None) -> bytes:
+    """Returns the compressed JSON of a message with an edit. An absent text is left out and not written as null."""
+    body["edits"] = edits
     if text is None:
         body.pop("text", None)
     else:
         body["text"] = text
-
-
-def _pack(body: dict[str, Any]) -> bytes:
     for last in (_TTL, _UNTIL):
         if last in body:
             body[last] = body.pop(last)

@@ -18,4 +18,4 @@ def opened(key: Secret, shop: ShopId, field: bytes, id_: bytes, value: bytes) ->
         SealBroken, Corrupt: they do not fit.
     """
     secret = Sealer([key], new_nonce=token_bytes).open(field, shop=shop, purpose=PURPOSE, place="")
-    return decode(Vault(secret, b"").open(id_, value)).json()
+    return decode(Vault(secret, b"").open(id_, value))

@@ -65,7 +65,7 @@ def unpacked(value: bytes) -> bytes:
     found = []
     for start in range(len(value)):
         with suppress(Corrupt):
-            found.append(codec.decode(bytes((codec.MESSAGE,)).ljust(codec.HEADER_BYTES) + value[start:]).body)
+            found.append(codec.kept(bytes((codec.MESSAGE,)).ljust(codec.HEADER_BYTES) + value[start:], 0).content)
     return b"".join(found)
 
 
