@@ -135,11 +135,10 @@ class Reader:
             args.append(PAGE_BYTES)
             reply = await self._connection.run(PAGE([keys.registry, index], args), tries=2)
             found = _found(reply)
-            some = found if searching else found[:left]
-            read, opened, room = await self._open_all(shop, reply[1], some, room, left, as_item)
+            read, opened, room = await self._open_all(shop, reply[1], found, room, left, as_item)
             items += read
             looked += opened
-            left -= len(read) if searching else opened
+            left -= len(read)
             if opened:
                 last = int(found[opened - 1][0])
             if opened < len(found):
@@ -149,7 +148,7 @@ class Reader:
                     await self._shops.require(shop)
                 return Slice(items, None, looked)
             position = int(reply[0])
-            if room <= 0 or (searching and (left == 0 or looked >= SEARCHED_PER_CALL)):
+            if room <= 0 or left == 0 or looked >= SEARCHED_PER_CALL:
                 break
         return Slice(items, self._cursors.write(shop, "m", position or 0), looked)
 
@@ -248,7 +247,7 @@ class Reader:
         items: list[Any] = []
         calls = looked = 0
         room, left = PAGE_BYTES, limit
-        while calls < CALLS_PER_READ and left > 0 and room > 0 and not (searching and looked >= SEARCHED_PER_CALL):
+        while calls < CALLS_PER_READ and left > 0 and room > 0 and looked < SEARCHED_PER_CALL:
             wanted = SEARCH_STEP if searching else left
             stretch = await self._conversations(keys, began, position, wanted, page_tag)
             calls, began = calls + stretch.calls, stretch.began
@@ -258,7 +257,6 @@ class Reader:
                 if self._turns.over():
                     await self._turns.turn(shop)
                 opened += 1
-                left -= not searching
                 # For a fetched message the time of sending counts. It is before the message's own score.
                 active = min(int(place), int(at))
                 try:
@@ -271,8 +269,8 @@ class Reader:
                 item = as_item(conversation)
                 if item is None:
                     continue
-                left -= searching
                 items.append(item)
+                left -= 1
                 room -= len(last_message.content) + _ADDED_BYTES
                 if room <= 0 or left == 0:
                     break
