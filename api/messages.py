@@ -40,6 +40,10 @@ class MessageReader(Protocol):
         """Returns one message. Raises an error of kind not_found."""
         ...
 
+
+class ConversationReader(Protocol):
+    """Lists the conversations of one shop."""
+
     async def conversations(
         self,
         shop: ShopId,
@@ -89,11 +93,13 @@ class Messages:
     def __init__(
         self,
         reader: MessageReader,
+        conversations: ConversationReader,
         purger: Purger,
         customers: CustomerPurger,
         compression: Compression,
     ) -> None:
         self._reader = reader
+        self._conversations = conversations
         self._phone_numbers = PhoneNumbers()
         self._compression = compression
         self._searches = AtOnce(
@@ -132,7 +138,7 @@ class Messages:
         if searching:
             as_json = _matching(search.of_conversations(self._phone_numbers.find), self._conversation)
         with self._searches.one_more(call.shop) if searching else nullcontext():
-            found = await self._reader.conversations(
+            found = await self._conversations.conversations(
                 call.shop, limit=query.limit, cursor=query.cursor, page=page, as_item=as_json, searching=searching
             )
         return self._answer(call.request, "conversations", found, searching)

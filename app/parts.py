@@ -20,6 +20,7 @@ from cache.live.timeline import Timeline
 from cache.messages.batch import Batches
 from cache.messages.blocks import Blocks
 from cache.messages.changes import Changes
+from cache.messages.conversations import ConversationReader
 from cache.messages.reader import Reader
 from cache.messages.staff_marks import StaffMarks
 from cache.messages.sweeper import Sweeper
@@ -96,7 +97,8 @@ class Store:
             now=unix_milliseconds,
         )
         self.routes = Routes(connection, self.shops, self.secrets)
-        self.reader = Reader(
+        self.reader = Reader(connection, self.shops, self.secrets, self.cursors, turns=self.turns)
+        self.conversations = ConversationReader(
             connection, self.shops, self.secrets, self.cursors, ttl=settings.message_ttl, turns=self.turns
         )
         self.receipts = Receipts(connection, self.signer, now=time.time)

@@ -72,7 +72,7 @@ def table(services: Services) -> list[Route]:
     """Returns every route that Starlette serves. `factory.py` handles `/webhook` first, because it is called often."""
     store, graph_parts = services.store, services.graph
     compression = Compression(token_bytes)
-    messages = Messages(store.reader, store.purger, store.customers, compression)
+    messages = Messages(store.reader, store.conversations, store.purger, store.customers, compression)
     blocked = Blocked(store.blocked, store.purger)
     marking = Marking(store.staff_marks, store.labels)
     shops = Shops(

@@ -129,7 +129,7 @@ class Box:
         found: list[dict[str, Any]] = []
         cursor = None
         while True:
-            slice_ = await self.reader.conversations(SHOP, limit=limit, cursor=cursor, page=page)
+            slice_ = await self.store.conversations.conversations(SHOP, limit=limit, cursor=cursor, page=page)
             found += [orjson.loads(conversation_json(one)) for one in slice_.items]
             cursor = slice_.next_cursor
             if cursor is None:

@@ -68,7 +68,7 @@ async def test_a_page_of_conversations_ends_early_and_its_cursor_goes_on(box: Bo
     expected = [conversation_of(PAGE, Psid(f"{7_000_000_000_000_000 + n}")) for n in reversed(range(COUNT))]
     found, cursor, sizes = [], None, []
     while True:
-        page = await box.reader.conversations(SHOP, limit=100, cursor=cursor, page=None)
+        page = await box.store.conversations.conversations(SHOP, limit=100, cursor=cursor, page=None)
         sizes.append(_size([one.last_message for one in page.items]))
         found += [one.id for one in page.items]
         cursor = page.next_cursor
@@ -123,7 +123,7 @@ async def test_each_reply_of_a_page_of_conversations_is_bounded(box: Box, monkey
     monkeypatch.setattr(box.connection, "run", counting)
     found, cursor = [], None
     while True:
-        page = await box.reader.conversations(SHOP, limit=100, cursor=cursor, page=None)
+        page = await box.store.conversations.conversations(SHOP, limit=100, cursor=cursor, page=None)
         found += [one.customer for one in page.items]
         cursor = page.next_cursor
         if cursor is None:

@@ -33,7 +33,7 @@ async def mark(box: Box, conversation: ConversationId = ANNAS, *labels: str) -> 
 
 async def marks(box: Box) -> dict[str, Any]:
     """Returns the mark of each conversation that has one, as the API answers it."""
-    found = (await box.reader.conversations(SHOP, limit=100, cursor=None, page=None)).items
+    found = (await box.store.conversations.conversations(SHOP, limit=100, cursor=None, page=None)).items
     rows = [orjson.loads(conversation_json(one)) for one in found]
     return {row["id"]: row["mark"] for row in rows if "mark" in row}
 

@@ -131,7 +131,7 @@ async def test_a_cursor_that_is_none_of_ours_is_refused(box: Box) -> None:
         with pytest.raises(CursorRefused):
             await box.reader.messages(SHOP, MessageQuery(limit=1, cursor=cursor))
         with pytest.raises(CursorRefused):
-            await box.reader.conversations(SHOP, limit=1, cursor=cursor, page=None)
+            await box.store.conversations.conversations(SHOP, limit=1, cursor=cursor, page=None)
 
 
 async def test_shops_do_not_see_each_other(box: Box) -> None:
@@ -247,7 +247,7 @@ async def test_conversations_that_become_active_during_a_walk_are_neither_skippe
     cursor = None
     turn = 0
     while True:
-        slice_ = await box.reader.conversations(SHOP, limit=3, cursor=cursor, page=None)
+        slice_ = await box.store.conversations.conversations(SHOP, limit=3, cursor=cursor, page=None)
         seen += [item.customer for item in slice_.items]
         # The last two in line move to the front, one that was already returned moves too, and one is new.
         for n in (0, 1, 19, 100 + turn):

@@ -284,7 +284,7 @@ class Store:
 
 def table(store: Store) -> list[Route]:
     """Returns every route of a shop."""
-    messages, fetched = Messages(store, store, store, Compression(bytes)), Graph(store).of
+    messages, fetched = Messages(store, store, store, store, Compression(bytes)), Graph(store).of
     shops = Shops(store, store, store, shops_connect_without_token=True, now=lambda: NOW * 1000)
     blocked, marking = Blocked(store, store), Marking(store, store)
     one, page = f"{ALL}/messages/{{id}}", f"{ALL}/pages/{{page}}"
