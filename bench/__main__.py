@@ -26,10 +26,9 @@ from bench import (
     startup,
     stream,
 )
+from bench.check import LATEST
 from bench.effort import Effort, Say
 from bench.figures import Figure, NotMeasured, table
-
-LATEST: Final = Path(__file__).parent / "latest.json"
 
 MEASURES: Final[dict[str, Callable[[Path, Effort, Say], Sequence[Figure | NotMeasured]]]] = {
     "ingest": ingest.measure,

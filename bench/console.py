@@ -6,7 +6,6 @@ Times are processor time of the page's main thread, and for scrolling also the t
 
 import random
 import shutil
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,11 +18,9 @@ from playwright.sync_api import Page, expect, sync_playwright
 from bench.effort import Effort, Say
 from bench.figures import Figure, NotMeasured, quantile
 from bench.inbox import Inbox, inbox
-from bench.load import PER_BATCH, Tenant, posted, tenants
+from bench.load import PER_BATCH, Tenant, batch, tenants
 from domain.ids import Psid
 from simulator import texts
-from simulator.customers import new_mid
-from simulator.payloads import delivery, entry, from_customer
 from tests.browser.chromium import ARGUMENTS
 
 GROUP: Final = "the console with 5,000 conversations"
@@ -82,25 +79,9 @@ def _customer(number: int) -> Psid:
 
 
 def _deliveries(shop: Tenant, customers: Sequence[Psid], rng: random.Random, text: str = "") -> Iterator[bytes]:
-    now = time.time_ns() // 1_000_000
     for first in range(0, len(customers), PER_BATCH):
-        yield posted(
-            delivery(
-                [
-                    entry(
-                        shop.page,
-                        now,
-                        "messaging",
-                        [
-                            from_customer(
-                                shop.page, one, now, message={"mid": new_mid(rng), "text": text or _line(rng)}
-                            )
-                            for one in customers[first : first + PER_BATCH]
-                        ],
-                    )
-                ]
-            )
-        )
+        some = customers[first : first + PER_BATCH]
+        yield batch(shop.page, ((one, text or _line(rng)) for one in some), rng)
 
 
 def _line(rng: random.Random) -> str:

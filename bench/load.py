@@ -6,7 +6,7 @@ and last bytes of each answer.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -80,16 +80,18 @@ def named_messages(count: int, among: Sequence[Tenant], rng: random.Random) -> l
     return found
 
 
+def batch(page: PageId, texts_of: Iterable[tuple[Psid, str]], rng: random.Random) -> bytes:
+    """Returns one delivery with these texts of customers."""
+    now = time.time_ns() // 1_000_000
+    parts = [from_customer(page, psid, now, message={"mid": new_mid(rng), "text": text}) for psid, text in texts_of]
+    return posted(delivery([entry(page, now, "messaging", parts)]))
+
+
 def filling(count: int, among: Sequence[Tenant], rng: random.Random) -> Iterator[bytes]:
     """Yields deliveries with `count` texts in all. The shops take turns, and a delivery has many texts."""
-    now = time.time_ns() // 1_000_000
     for first in range(0, count, PER_BATCH):
         page = among[first // PER_BATCH % len(among)].page
-        parts = [
-            from_customer(page, _customer(rng, page), now, message={"mid": new_mid(rng), "text": _text(rng)})
-            for _ in range(min(PER_BATCH, count - first))
-        ]
-        yield posted(delivery([entry(page, now, "messaging", parts)]))
+        yield batch(page, ((_customer(rng, page), _text(rng)) for _ in range(min(PER_BATCH, count - first))), rng)
 
 
 def mixed_traffic(deliveries: int, among: Sequence[Tenant], rng: random.Random, customers: int) -> Iterator[bytes]:
