@@ -94,7 +94,7 @@ def _away(error: GraphError) -> str:
 
 
 async def examine_pages(
-    pages: Iterable[PageId], registry: Registry, looker: Pages, *, now: Callable[[], int], ask_facebook: bool = True
+    pages: Iterable[PageId], registry: Registry, facebook: Pages, *, now: Callable[[], int], ask_facebook: bool = True
 ) -> AsyncIterator[Finding]:
     """Yield one finding for each Page, in no fixed order. Without `ask_facebook`, only the stored state is checked.
 
@@ -109,7 +109,7 @@ async def examine_pages(
         while True:
             asking = ask_facebook and unanswered < GIVE_UP
             while len(under_way) < AT_ONCE and (page := next(left, None)) is not None:
-                under_way.add(asyncio.create_task(_examined(page, registry, looker, now, ask_facebook=asking)))
+                under_way.add(asyncio.create_task(_examined(page, registry, facebook, now, ask_facebook=asking)))
             if not under_way:
                 return
             done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
@@ -124,12 +124,12 @@ async def examine_pages(
 
 
 async def _examined(
-    page: PageId, registry: Registry, looker: Pages, now: Callable[[], int], *, ask_facebook: bool
+    page: PageId, registry: Registry, facebook: Pages, now: Callable[[], int], *, ask_facebook: bool
 ) -> tuple[Finding, bool]:
     """Returns a finding, and True if Facebook did not answer."""
     try:
         async with asyncio.timeout(PAGE_SECONDS):
-            return await _page(page, registry, looker, now(), ask_facebook=ask_facebook), False
+            return await _page(page, registry, facebook, now(), ask_facebook=ask_facebook), False
     except TimeoutError:
         return _found(page, "fail", "Not known: the questions took too long.", _away(GraphTimeout())), True
     except TokenDead as dead:
@@ -144,7 +144,7 @@ async def _examined(
         return _found(page, "fail", f"{error}", remedy), False
 
 
-async def _page(page: PageId, registry: Registry, looker: Pages, now: int, *, ask_facebook: bool) -> Finding:
+async def _page(page: PageId, registry: Registry, facebook: Pages, now: int, *, ask_facebook: bool) -> Finding:
     shop = await registry.owner(page)
     if shop is None:
         return _found(page, "ok", "It was disconnected just now.")
@@ -157,8 +157,8 @@ async def _page(page: PageId, registry: Registry, looker: Pages, now: int, *, as
         raise TokenDead(state.reason)
     if not ask_facebook:
         return _unasked(page, shop, known, state)
-    facts = await looker.inspect(credentials.token, page)
-    fields = await looker.subscribed_fields(shop, page)
+    facts = await facebook.inspect(credentials.token, page)
+    fields = await facebook.subscribed_fields(shop, page)
     return _judged(page, shop, known, facts, fields, now)
 
 

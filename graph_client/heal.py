@@ -16,7 +16,7 @@ from domain.heal import Heal
 from domain.ids import PageId, ShopId
 from graph_client.calls import Calls
 from graph_client.conversation_calls import ConversationCalls, StillOurs
-from graph_client.fetched import FetchedMessages, Taps, Writer
+from graph_client.fetched_messages import FetchedMessages, Taps, Writer
 from graph_client.heal_turn import THE_LIST, HealTurn
 from graph_client.store import Heals
 from ops.metrics import Metrics

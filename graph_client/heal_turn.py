@@ -10,7 +10,7 @@ from domain.ids import PageId, ShopId
 from graph_client import unhealed
 from graph_client.conversation_calls import ConversationCalls, moment
 from graph_client.errors import GraphError, ParameterRefused
-from graph_client.fetched import FetchedMessages
+from graph_client.fetched_messages import FetchedMessages
 from graph_client.schedule import KEPT, MARGIN
 from graph_client.store import Heals
 from graph_client.walk import Walk

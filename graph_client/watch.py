@@ -52,7 +52,7 @@ class Watch:
         self,
         watchlist: Watchlist,
         registry: Registry,
-        looker: Pages,
+        facebook: Pages,
         healer: Healer,
         grants: Grants,
         metrics: Metrics,
@@ -63,7 +63,7 @@ class Watch:
     ) -> None:
         self._watchlist = watchlist
         self._registry = registry
-        self._looker = looker
+        self._facebook = facebook
         self._healer = healer
         self._grants = grants
         self._metrics = metrics
@@ -156,11 +156,11 @@ class Watch:
         """
         before = state = credentials.state
         try:
-            facts = await self._looker.inspect(credentials.token, page.id)
+            facts = await self._facebook.inspect(credentials.token, page.id)
         except TokenDead as error:
             await self._token_died(shop, page.id, credentials, error)
             return False
-        fields = await self._looker.subscribed_fields(shop, page.id)
+        fields = await self._facebook.subscribed_fields(shop, page.id)
         lost = bool(missing(NEEDED_FIELDS, fields))
         state = replace(
             state,
@@ -180,12 +180,12 @@ class Watch:
         if lost:
             log.warning("subscription_lost", shop=shop, page=page.id)
             await self._watchlist.watch(page.id, self._now() + LEASE, "unsubscribed")
-            state = (await self._looker.subscribe(shop, page.id, ())).noted_in(state)
+            state = (await self._facebook.subscribe(shop, page.id, ())).noted_in(state)
             await self._registry.note_state(shop, page.id, credentials.seal, state)
             self._metrics.subscription_restored()
             log.info("subscription_restored", shop=shop, page=page.id)
         elif fields_untried(state, before):
-            state = (await self._looker.subscribe(shop, page.id, fields)).noted_in(state)
+            state = (await self._facebook.subscribe(shop, page.id, fields)).noted_in(state)
             await self._registry.note_state(shop, page.id, credentials.seal, state)
         return True
 

@@ -19,7 +19,7 @@ from domain.moment import rfc3339
 from graph_client.conversation_calls import ITEMS, PATIENCE_SECONDS, REST_SECONDS
 from graph_client.edges import HISTORY_CONVERSATION_FIELDS, HISTORY_MESSAGE_FIELDS
 from graph_client.errors import GraphUnavailable, GraphUnreachable, PermissionMissing, TokenDead
-from graph_client.fetched import PUT_MESSAGES
+from graph_client.fetched_messages import PUT_MESSAGES
 from graph_client.heal import Healer, TurnResult
 from graph_client.heal_turn import TURN_SECONDS
 from tests.unit.graph_client.fakes import PAGE, SHOP, WORDS, Asked, Setup, ok, refused, too_much
