@@ -22,9 +22,7 @@ BUSY_SECONDS: Final = 2
 class Gate:
     """Limits the running calls and the waiting calls of each Page. Pages without calls use no memory."""
 
-    def __init__(self, *, at_once: int = CALLS_AT_ONCE, waiting: int = WAITING) -> None:
-        self._at_once = at_once
-        self._most = at_once + waiting
+    def __init__(self) -> None:
         self._pages: dict[tuple[ShopId, PageId], _Turns] = {}
 
     @asynccontextmanager
@@ -37,8 +35,8 @@ class Gate:
         """
         turns = self._pages.get((shop, page))
         if turns is None:
-            turns = self._pages[shop, page] = _Turns(self._at_once)
-        if turns.count >= self._most:
+            turns = self._pages[shop, page] = _Turns()
+        if turns.count >= CALLS_AT_ONCE + WAITING:
             raise Throttled("pages", retry_after=BUSY_SECONDS)
         turns.count += 1
         try:
@@ -53,6 +51,6 @@ class Gate:
 class _Turns:
     __slots__ = ("count", "free")
 
-    def __init__(self, at_once: int) -> None:
+    def __init__(self) -> None:
         self.count = 0
-        self.free = asyncio.Semaphore(at_once)
+        self.free = asyncio.Semaphore(CALLS_AT_ONCE)

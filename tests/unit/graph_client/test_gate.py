@@ -6,7 +6,7 @@ import pytest
 
 from domain.ids import PageId, ShopId
 from graph_client.errors import Throttled
-from graph_client.gate import Gate
+from graph_client.gate import CALLS_AT_ONCE, WAITING, Gate
 
 ONE, OTHER = PageId("1"), PageId("2")
 SHOP = ShopId("shop-1")
@@ -35,25 +35,24 @@ async def settle() -> None:
 
 async def test_only_so_many_calls_of_a_page_go_out_at_once_and_other_pages_do_not_wait() -> None:
     """The other calls of the Page wait for their turn."""
-    gate = Gate(at_once=2, waiting=3)
+    gate = Gate()
     stalled, other = Caller(gate), Caller(gate)
     async with asyncio.TaskGroup() as tasks:
-        for _ in range(5):
+        for _ in range(CALLS_AT_ONCE + 3):
             tasks.create_task(stalled.call(ONE))
         tasks.create_task(other.call(OTHER))
         await settle()
-        assert (stalled.inside, other.inside) == (2, 1)
+        assert (stalled.inside, other.inside) == (CALLS_AT_ONCE, 1)
         stalled.go.set()
         other.go.set()
-    assert stalled.inside == 5
+    assert stalled.inside == CALLS_AT_ONCE + 3
 
 
 async def test_a_queue_that_is_full_refuses_with_a_time_to_come_again() -> None:
     """A call that would wait too long is refused at once, and the queue is bounded."""
-    gate = Gate(at_once=1, waiting=1)
-    caller = Caller(gate)
+    caller = Caller(Gate())
     async with asyncio.TaskGroup() as tasks:
-        for _ in range(2):
+        for _ in range(CALLS_AT_ONCE + WAITING):
             tasks.create_task(caller.call(ONE))
         await settle()
         with pytest.raises(Throttled) as refused:
@@ -64,10 +63,11 @@ async def test_a_queue_that_is_full_refuses_with_a_time_to_come_again() -> None:
 
 async def test_a_shop_that_names_another_shops_page_takes_none_of_its_turns() -> None:
     """The ids of Pages are public."""
-    gate = Gate(at_once=1, waiting=0)
+    gate = Gate()
     stranger, owner = Caller(gate), Caller(gate)
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(stranger.call(ONE, ShopId("shop-2")))
+        for _ in range(CALLS_AT_ONCE + WAITING):
+            tasks.create_task(stranger.call(ONE, ShopId("shop-2")))
         await settle()
         tasks.create_task(owner.call(ONE))
         await settle()
@@ -78,14 +78,14 @@ async def test_a_shop_that_names_another_shops_page_takes_none_of_its_turns() ->
 
 async def test_a_caller_who_gives_up_waiting_leaves_its_place_to_the_next() -> None:
     """A Page without calls leaves no data behind."""
-    gate = Gate(at_once=1, waiting=2)
+    gate = Gate()
     caller = Caller(gate)
-    first = asyncio.create_task(caller.call(ONE))
-    second = asyncio.create_task(caller.call(ONE))
-    third = asyncio.create_task(caller.call(ONE))
+    calls = [asyncio.create_task(caller.call(ONE)) for _ in range(CALLS_AT_ONCE + WAITING)]
     await settle()
-    second.cancel()
+    calls.pop(CALLS_AT_ONCE).cancel()
+    await settle()
+    calls.append(asyncio.create_task(caller.call(ONE)))
     caller.go.set()
-    await asyncio.gather(first, third)
-    assert caller.inside == 2
+    await asyncio.gather(*calls)
+    assert caller.inside == CALLS_AT_ONCE + WAITING
     assert gate._pages == {}
