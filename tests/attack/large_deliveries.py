@@ -40,7 +40,7 @@ def _tries(target: Target, texts: list[str]) -> int:
 
 @attack("a delivery of 70 texts of 20,000 emojis", limit=1, unit="tries until it is taken")
 async def emojis(target: Target) -> float:
-    """Each emoji has 12 bytes in the body, so that the body has 16.8 million bytes."""
+    """Each emoji has 12 bytes in the body, so the body has 16.8 million bytes."""
     return await asyncio.to_thread(_tries, target, ["\U0001f64f" * 20_000] * 70)
 
 

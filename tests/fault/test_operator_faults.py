@@ -83,7 +83,7 @@ async def test_a_user_without_rights(own_server: OwnServer, tmp_path: Path, row:
 
 @pytest.mark.fault("a Redis in which no Page was ever connected, until one is")
 async def test_a_redis_without_pages(own_server: OwnServer, tmp_path: Path, row: EndsWith) -> None:
-    """It may be the wrong Redis, so that deliveries are refused. Facebook repeats them."""
+    """It may be the wrong Redis, so deliveries are refused. Facebook repeats them."""
     with own_server() as server, serving(server.url, tmp_path / "log") as service:
         async with loading(service.url) as load:
             await refused(load)

@@ -65,7 +65,7 @@ def test_a_shop_reads_what_its_deliveries_said(service: Service, rng: random.Ran
 
 
 def test_a_world_says_the_same_of_every_spelling() -> None:
-    """Two worlds with the same randomness have the same bodies and messages, so that a seed draws a failure again."""
+    """Two worlds with the same randomness have the same bodies and messages, so a seed draws a failure again."""
     first, again = World(1, random.Random(7)), World(1, random.Random(7))
     for _ in range(50):
         first.delivery()

@@ -238,7 +238,7 @@ def test_nothing_that_is_installed_imports_a_test() -> None:
 
 
 def test_an_init_is_a_docstring() -> None:
-    """Importing a package runs nothing, so that importing one module does not import its neighbours."""
+    """Importing a package runs nothing, so importing one module does not import its neighbours."""
     inits = [module for module in ours() if module.path.endswith("__init__.py")]
     assert {module.name for module in inits} == {*pyproject()["tool"]["setuptools"]["packages"], "simulator"}
     assert [module.path for module in inits if not module.only_docstring] == []

@@ -1,6 +1,6 @@
 """The promises of the store as a small model: a state, and how each event changes it.
 
-Several events can happen at the same time, so that an event may lead to several states. The model keeps all possible
+Several events can happen at the same time, so an event may lead to several states. The model keeps all possible
 states, and each look at the real store removes the states that it contradicts. If no state is left, a promise is
 broken.
 """

@@ -198,7 +198,7 @@ def test_a_heal_whose_replica_ends_is_taken_up_by_another(
     end: Callable[[Service], int | None],
     code: int | None,
 ) -> None:
-    """The replica ends between two conversations. The subscription is restored by then, so that only the record shows
+    """The replica ends between two conversations. The subscription is restored by then, so only the record shows
     what is missing.
 
     A replica that must end does not wait for its call of Graph.

@@ -164,7 +164,7 @@ def _tries(shop: GraphShop, page: str) -> list[int]:
 def test_a_dead_token_and_a_spent_budget_still_stop_the_walk(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path, budget: bool
 ) -> None:
-    """Both errors say nothing about the conversation, so that no conversation is on the list of refused ones. Fetched
+    """Both errors say nothing about the conversation, so no conversation is on the list of refused ones. Fetched
     messages are stored."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one")

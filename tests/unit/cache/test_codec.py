@@ -207,7 +207,7 @@ def test_a_tombstone_a_stump_and_an_unknown_version_are_corrupt(value: bytes) ->
 
 @given(st.data())
 def test_a_damaged_value_is_corrupt_or_another_value_and_never_a_crash(data: st.DataObject) -> None:
-    """A value has no checksum, so that a reader may not notice a flipped bit. Every damage that it notices raises the
+    """A value has no checksum, so a reader may not notice a flipped bit. Every damage that it notices raises the
     same error."""
     value = bytearray(stored(said("តម្លៃប៉ុន្មាន? how much?" * 3, attachments=[{"type": "image", "url": "x"}])))
     for _ in range(data.draw(st.integers(1, 3))):

@@ -63,7 +63,7 @@ def test_two_shops_share_no_key(one: str, other: str) -> None:
 
 
 def test_the_ids_of_one_shop_say_nothing_in_another() -> None:
-    """The id is keyed by the shop, so that the same message has two ids at two shops."""
+    """The id is keyed by the shop, so the same message has two ids at two shops."""
     one, other = ShopKeys(SHOP), ShopKeys(ShopId("dara"))
     assert one.message_id(PAGE, MessageId("m_1")) != other.message_id(PAGE, MessageId("m_1"))
     assert one.page_tag(PAGE) != other.page_tag(PAGE)

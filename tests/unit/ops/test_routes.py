@@ -27,7 +27,7 @@ def client(checks: Checks | None = None) -> TestClient:
 
 
 def test_alive_touches_nothing() -> None:
-    """`/livez` does not run the checks, so that a failing check does not matter."""
+    """`/livez` does not run the checks, so a failing check does not matter."""
     checks = Checks()
     checks.add("redis", failing, "look whether Redis runs")
     answer = client(checks).get("/livez")

@@ -77,7 +77,7 @@ def test_counters_and_histograms_add_up() -> None:
 
 
 def test_gauges_add_up_where_each_has_a_share_and_else_are_told_once() -> None:
-    """Each process has its own viewers, so that their numbers are added. All processes read the same store, so that the
+    """Each process has its own viewers, so their numbers are added. All processes read the same store, so the
     number of stored messages is not. If a check fails in one process, it fails for all."""
     (one, first), (other, second) = counted(viewers=3, kept=50), counted(viewers=4, kept=50)
     one.check("redis", True)

@@ -312,7 +312,7 @@ async def test_a_body_is_verified_before_the_queue_is_asked_and_the_queue_before
 
 
 async def test_a_delivery_without_events_is_accepted_while_the_store_fails(setup: Setup) -> None:
-    """For example the dashboard's test or an empty list has nothing to store, so that nothing can fail."""
+    """Such a delivery, for example the dashboard's test, has nothing to store, so nothing can fail."""
     setup.shop.fails = Unavailable("redis_unreachable")
     status, line = await setup.deliver(b'{"object":"page","entry":[]}')
     assert (status, line["body_bytes"]) == (200, 28)
