@@ -129,7 +129,7 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTak
             shop, Access(route.name, principal.subject, client_of(request), page, read=read, limited=not read)
         )
         if scope == "graph:read" and (prepared := request.scope["state"].get("prepared")):
-            prepared()  # the handler waits for Facebook, so the public port can start another request (app/edge.py)
+            prepared()  # the handler waits for Facebook, so the public port can start another request (app/callers.py)
         return await handler(AuthorizedCall(request, shop, principal, ids, query, body))
 
     return guard

@@ -1,13 +1,14 @@
 """A connection whose requests are answered by the ASGI application.
 
 A request starts when it is complete, so a slow body needs no task. A delivery starts at once. Other requests wait for
-their turn among the requests of all callers (app/edge.py).
+their turn among the requests of all callers (app/callers.py).
 """
 
 from functools import partial
 from typing import Any, Final
 
-from app.edge import Edge, Preparation
+from app.callers import Preparation
+from app.edge import Edge
 from app.edge_connection import EdgeConnection
 from app.framing import declared_bytes
 from ops.access_log import PATH
@@ -20,7 +21,7 @@ _SHOPS: Final = "/v1/shops/"
 
 
 class AsgiConnection(EdgeConnection):
-    """A connection. `busy` is the application that answers a request that `Edge.admit` refuses."""
+    """A connection. `busy` is the application that answers a request that `Callers.admit` refuses."""
 
     def __init__(self, edge: Edge, busy: Any, max_body_bytes: int, **given: Any) -> None:
         super().__init__(edge, max_body_bytes, **given)
@@ -104,16 +105,16 @@ class AsgiConnection(EdgeConnection):
         else:
             scope = cycle.scope
             token, shop = _token(scope["headers"]), _shop(scope["path"])
-            self.caller = self.edge.caller_of(token, shop) or (scope["client"][0] if scope["client"] else "")
+            self.caller = self.edge.callers.caller_of(token, shop) or (scope["client"][0] if scope["client"] else "")
             self.queued = True
-            self.edge.start(self.loop, self.caller, partial(self._start_other, cycle, self.caller, token, shop))
+            self.edge.callers.start(self.caller, partial(self._start_other, cycle, self.caller, token, shop))
 
     def _start_other(self, cycle: Any, caller: str, token: str, shop: str, prepared: Preparation) -> None:
         self.queued = False
         if self.transport.is_closing():
             prepared()
-        elif self.edge.admit(caller):
-            run = partial(self._run, self.app, prepared, partial(self.edge.ended, caller), token, shop)
+        elif self.edge.callers.admit(caller):
+            run = partial(self._run, self.app, prepared, partial(self.edge.callers.ended, caller), token, shop)
             super()._start_asgi_task(cycle, run)
         else:
             super()._start_asgi_task(cycle, partial(self._run, self._busy, prepared, _nothing, "", ""))
@@ -126,9 +127,9 @@ class AsgiConnection(EdgeConnection):
             if token and shop and message["type"] == "http.response.start":
                 # The guard of the route sets the shop when the token is verified for the shop.
                 if scope["state"].get("log", {}).get("shop") == shop and message["status"] not in (401, 403):
-                    self.edge.verified(token, shop)
+                    self.edge.callers.verified(token, shop)
                 else:
-                    self.edge.refused(token, shop)
+                    self.edge.callers.refused(token, shop)
             await send(message)
 
         scope["state"]["prepared"] = prepared  # the guard of a route that waits for Facebook calls it

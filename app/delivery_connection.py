@@ -132,12 +132,15 @@ class DeliveryConnection(AsgiConnection):
 
 def _written(answer: Answer, defaults: Defaults) -> bytes:
     """Returns an answer as bytes. `defaults` are the server's own headers, which change once per second."""
-    if answer is ACCEPTED:
-        return _written_accepted(defaults)
-    status, headers, body = answer
-    return b"".join([STATUS_LINE[status], *(b"%b: %b\r\n" % header for header in (*defaults, *headers)), b"\r\n", body])
+    return _accepted(defaults) if answer is ACCEPTED else _joined(answer, defaults)
 
 
 @lru_cache(maxsize=2)
-def _written_accepted(defaults: Defaults) -> bytes:
-    return _written(Answer(*ACCEPTED), defaults)
+def _accepted(defaults: Defaults) -> bytes:
+    """Returns the usual answer. It is made once per second and not for each delivery."""
+    return _joined(ACCEPTED, defaults)
+
+
+def _joined(answer: Answer, defaults: Defaults) -> bytes:
+    status, headers, body = answer
+    return b"".join([STATUS_LINE[status], *(b"%b: %b\r\n" % header for header in (*defaults, *headers)), b"\r\n", body])

@@ -1,19 +1,19 @@
-"""The limits of the public port: all its connections, and the share of deliveries that other requests cannot take.
+"""The limits of the public port: the number, time and bytes of its connections. Deliveries have a share of their own.
 
-`app/edge_connection.py` reports the events of each connection, and this module decides. These limits apply before any
-signature or token is checked. A proxy cannot apply them, because it does not have the shop of a token and the CPU time
-of an answer. Without these limits, 1,000 connections with bad tokens delay a delivery by 4.4 s. With them, the delay is
-0.3 s. docs/adr/0021-what-a-sender-may-cost.md
+`app/edge_connection.py` reports the events of each connection, and this module decides. `app/callers.py` has the limits
+of requests that are not deliveries. All these limits apply before any signature or token is checked. A proxy cannot
+apply them, because it does not have the shop of a token and the CPU time of an answer. Without these limits, 1,000
+connections with bad tokens delay a delivery by 4.4 s. With them, the delay is 0.3 s.
+docs/adr/0021-what-a-sender-may-cost.md
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, Final, Literal
 
 import structlog
 
-from app.start_queue import StartQueue
+from app.callers import Callers
 
 HEAD_SECONDS: Final = 10.0
 """Limit: Time for the head of a request. A telephone on a slow network needs one second."""
@@ -42,23 +42,6 @@ MOST_CONNECTIONS: Final = 12_288
 7 KiB."""
 SPARE_FILES: Final = 512
 """Open files reserved for everything except these connections. Connections to Redis need up to 256."""
-OTHERS_SHARE: Final = 0.75
-"""Limit: Part of the connections that requests other than deliveries can hold, streams included. The rest is for
-Facebook, which uses a few dozen connections."""
-CALLER_SHARE: Final = 0.33
-"""Limit: Part of the connections for other requests that one caller can hold. A caller is a shop, or a token or address
-whose shop is not known. Two callers together cannot hold all of these connections."""
-KNOWN_TOKENS: Final = 10_000
-"""Remembered pairs of a shop and a token that was verified for this shop. The next request with such a pair counts for
-the shop. So a shop has one share, also when it uses many tokens."""
-PREPARED_TOGETHER: Final = 4
-"""Limit: Requests other than deliveries whose answers are prepared at the same time. Each of them takes memory and a
-part of every iteration of the event loop, and a delivery needs five iterations."""
-PREPARING_SECONDS: Final = 0.2
-"""A request that takes longer waits for something, so another request starts. At least 20 start per second. A route
-that calls Facebook ends its preparation before it waits. Otherwise, four calls of a Page that stalls would delay all
-other requests by 0.2 s.
-"""
 UNREAD_BYTES: Final = 64 * 1024 * 1024
 """Limit: Bytes of all answers that are not read yet. They must fit into the memory of a pod."""
 CALLER_UNREAD_BYTES: Final = 16 * 1024 * 1024
@@ -114,25 +97,6 @@ class LimitedConnection:
         raise NotImplementedError
 
 
-class Preparation:
-    """The preparation of an answer. It ends once: when the object is called, or after PREPARING_SECONDS.
-
-    The object is called when the answer begins, or when the request begins to wait for Facebook.
-    """
-
-    def __init__(self, loop: Any, end: Callable[[Any], None]) -> None:
-        self._loop = loop
-        self._end = end
-        self._timer = loop.call_later(PREPARING_SECONDS, self)
-        self._ended = False
-
-    def __call__(self) -> None:
-        if not self._ended:
-            self._ended = True
-            self._timer.cancel()
-            self._end(self._loop)
-
-
 class Edge:
     """All connections of one server. `dropped` counts the connections that are closed and the requests refused here."""
 
@@ -144,6 +108,7 @@ class Edge:
         other_bytes: int = OTHER_BYTES,
     ) -> None:
         self.dropped = dropped
+        self.callers = Callers(most, dropped)
         self._most = most
         self._most_bytes = {True: DELIVERY_BYTES, False: other_bytes}
         self._held = {True: 0, False: 0}
@@ -151,12 +116,6 @@ class Edge:
         self.connections: set[LimitedConnection] = set()
         self._unread: dict[LimitedConnection, None] = {}
         """Connections whose answer is not read. The connection that has waited longest is first."""
-        self._queue = StartQueue[Callable[[Preparation], None]]()
-        self._preparing = 0
-        self._running: Counter[str] = Counter()
-        """For each caller, the number of requests that have started and are not answered yet, without deliveries."""
-        self._shops: dict[tuple[str, str], str] = {}
-        """The caller's name for each pair of a token and a shop that the token was verified for, oldest pair first."""
         self._sweeping = False
 
     @property
@@ -226,42 +185,6 @@ class Edge:
         connection.delivery, connection.held = delivery, size
         self._held[delivery] += size
 
-    def caller_of(self, token: str, shop: str) -> str:
-        """Returns the name of the caller: the shop if the token was verified for the shop, otherwise the token."""
-        return self._shops.get((token, shop), token)
-
-    def verified(self, token: str, shop: str) -> None:
-        """Remember that the token was verified for this shop."""
-        if (token, shop) not in self._shops:
-            if len(self._shops) >= KNOWN_TOKENS:
-                del self._shops[next(iter(self._shops))]
-            self._shops[token, shop] = f"shop {shop}"
-
-    def refused(self, token: str, shop: str) -> None:
-        """Forget the token for this shop, because it is not valid for the shop."""
-        self._shops.pop((token, shop), None)
-
-    def start(self, loop: Any, caller: str, run: Callable[["Preparation"], None]) -> None:
-        """Call `run` when its turn comes. `run` gets a `Preparation` and calls it when the preparation ends."""
-        if not self._queue:
-            loop.call_soon(self._start_some, loop)
-        self._queue.add(caller, run)
-
-    def admit(self, caller: str) -> bool:
-        """Whether one more request of this caller may run. If True, call `ended` when the request is over."""
-        others = self._most * OTHERS_SHARE
-        if self._running.total() >= others or self._running[caller] >= others * CALLER_SHARE:
-            self.dropped("refused")
-            return False
-        self._running[caller] += 1
-        return True
-
-    def ended(self, caller: str) -> None:
-        """Called when an admitted request is answered, or its caller has closed the connection."""
-        self._running[caller] -= 1
-        if not self._running[caller]:
-            del self._running[caller]
-
     def unread(self, connection: LimitedConnection) -> None:
         """Called when an answer is sent faster than the caller reads it. When several such answers have too many bytes
         together, the answer that has been unread for the longest time is dropped. A normal reader continues to read.
@@ -276,16 +199,6 @@ class Edge:
     def read(self, connection: LimitedConnection) -> None:
         """Called when almost all of the answer has been read."""
         self._unread.pop(connection, None)
-
-    def _start_some(self, loop: Any) -> None:
-        for run in self._queue.take(PREPARED_TOGETHER - self._preparing):
-            self._preparing += 1
-            run(Preparation(loop, self._prepared))
-
-    def _prepared(self, loop: Any) -> None:
-        self._preparing -= 1
-        if self._queue:
-            loop.call_soon(self._start_some, loop)
 
     def _sweep(self, loop: Any) -> None:
         now = loop.time()

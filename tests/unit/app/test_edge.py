@@ -226,7 +226,7 @@ async def test_requests_that_are_not_started_yet_make_room_for_a_delivery() -> N
 
 async def test_requests_that_wait_for_facebook_delay_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty such requests start, and meanwhile the service answers another caller."""
-    monkeypatch.setattr("app.edge.PREPARING_SECONDS", 3600.0)
+    monkeypatch.setattr("app.callers.PREPARING_SECONDS", 3600.0)
     async with bounded() as server:
         server.answer.clear()
         facebook, server.asks_facebook = server.answer, True
