@@ -31,14 +31,16 @@ def valkey9(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def redis82(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Yields Redis 8.2."""
-    with servers.running("redis82", tmp_path_factory.mktemp("redis82"), _or_skip(servers.redis82)) as server:
+    binary = _or_skip(servers.redis82)
+    with servers.running("redis82", tmp_path_factory.mktemp("redis82"), binary, extra=servers.RESTING) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def redis7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Yields Redis 7.0."""
-    with servers.running("redis7", tmp_path_factory.mktemp("redis7"), _or_skip(servers.redis7)) as server:
+    binary = _or_skip(servers.redis7)
+    with servers.running("redis7", tmp_path_factory.mktemp("redis7"), binary, extra=servers.RESTING) as server:
         yield server
 
 

@@ -78,8 +78,8 @@ async def stalled_viewers(target: Target) -> float:
 
 @attack("one page of messages of 3 MB each needs memory", limit=64, unit="MiB of growth")
 async def page_of_large_messages(target: Target) -> float:
-    """Read forty messages of more than 100 MB of JSON, which Redis keeps in 3 MB."""
-    for _ in range(40):
+    """Read 25 messages of 75 MB of JSON together, which Redis keeps in 2 MB."""
+    for _ in range(25):
         await asyncio.to_thread(_deliver, target, PAGE, [{"attachments": ATTACHMENTS}])
     before, most = target.resident_mib(), 0.0
     with target.shop() as shop:

@@ -18,7 +18,7 @@ from tests.callers import Facebook
 from tests.debian import Absent
 from tests.facebook import calm, new_page, running_facebook, serving_graph
 from tests.graph import FakeGraph
-from tests.servers import running
+from tests.servers import RESTING, running
 from tests.service import Service
 
 INSTALLS_WITHIN: Final = 600
@@ -81,7 +81,7 @@ def partner() -> Iterator[str]:
 def service(shared_graph: FakeGraph, partner: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Yields `page-inbox serve` with its own Valkey."""
     with (
-        running("console", tmp_path_factory.mktemp("console-valkey")) as valkey,
+        running("console", tmp_path_factory.mktemp("console-valkey"), extra=RESTING) as valkey,
         serving_graph(
             valkey.url, tmp_path_factory.mktemp("console") / "log", shared_graph, ORDER_ORIGINS=partner
         ) as found,

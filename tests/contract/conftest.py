@@ -178,7 +178,7 @@ def valkey9(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
     The store reaches it as a user who has only the rights that the manifests give.
     """
-    with servers.running("contract", tmp_path_factory.mktemp("contract"), servers.valkey9()) as server:
+    with servers.running("contract", tmp_path_factory.mktemp("contract"), extra=servers.RESTING) as server:
         yield servers.for_service_user(server)
 
 

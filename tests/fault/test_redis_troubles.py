@@ -48,7 +48,8 @@ async def goes_on(service: Service, load: Load, row: EndsWith, since: float) -> 
         acknowledged = set(load.acknowledged)
         found = await asyncio.to_thread(shop.ids)
     assert acknowledged <= set(found)
-    assert set(load.statuses) <= {200, 503}
+    # 408: on a busy machine a body of this sender may take too long.
+    assert load.statuses.keys() <= ({200, 503} if FULL else {200, 408, 503})
     assert load.broken == 0 or not FULL, "on a busy machine an answer may take longer than five seconds"
     assert load.slowest_refusal < REFUSED_SECONDS
     assert recovery < RECOVERED_SECONDS

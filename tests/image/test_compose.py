@@ -38,7 +38,7 @@ def valkey_settings() -> dict[str, str]:
 
 def test_it_is_valid_by_the_schema_of_compose() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stdout
 
 
@@ -158,7 +158,7 @@ def test_the_commands_at_the_top_of_the_file_make_every_secret_and_the_users_of_
     script = re.sub(r" +\((?:from|users)[^)]*\)", "", lines).partition("echo vm.")[0]
     (tmp_path / "k8s").symlink_to(ROOT / "k8s")
     done = subprocess.run(
-        ["/bin/sh", "-eu", "-c", script], cwd=tmp_path, input=b"an-app-secret", capture_output=True, timeout=30
+        ["/bin/sh", "-eu", "-c", script], cwd=tmp_path, input=b"an-app-secret", capture_output=True, timeout=100
     )
     assert done.returncode == 0, done.stderr
     made = {path.name: path.read_text().strip() for path in (tmp_path / "secrets").iterdir()}

@@ -12,7 +12,7 @@ import redis
 from cache.keys import mark_keys
 from tests.callers import CUSTOMER, PAGE, Facebook, Shop
 from tests.servers import Server, running
-from tests.service import Service, environment, page_inbox, run_command, serving
+from tests.service import START_SECONDS, STOP_SECONDS, Service, environment, forked, run_command, serving
 from tests.support import wait_until_blocking
 
 BLOCKED: Final = "7000000000000009"
@@ -161,21 +161,20 @@ def test_a_copy_to_a_cluster_and_back_is_the_same(lost: Server, cluster: Server,
     cluster.flush()
 
 
-def copied_while(lost: Server, empty: Server, act: Callable[[], None]) -> tuple[int, str]:
+def copied_while(lost: Server, empty: Server, directory: Path, act: Callable[[], None]) -> tuple[int, str]:
     """Copies, and acts when the first key arrives. Returns the exit code and the output."""
-    with redis.Redis.from_url(empty.url) as client, client.monitor() as watched:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            page_inbox("copy", "--to", empty.url),
-            env=environment(lost.url),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+    log = directory / "copy"
+    with (
+        redis.Redis.from_url(empty.url, socket_timeout=START_SECONDS) as client,
+        client.monitor() as watched,
+        forked(("copy", "--to", empty.url), log, environment(lost.url)) as process,
+    ):
         for seen in watched.listen():
             if "RESTORE" in seen["command"]:
                 act()
                 break
-        told, _ = process.communicate(timeout=60)
-    return process.returncode, told.decode()
+        code = process.wait(STOP_SECONDS)
+    return code, log.read_text()
 
 
 def test_a_copy_waits_for_a_redis_that_is_slow_for_a_moment(lost: Server, empty: Server, tmp_path: Path) -> None:
@@ -187,7 +186,7 @@ def test_a_copy_waits_for_a_redis_that_is_slow_for_a_moment(lost: Server, empty:
         for client in (*lost.clients(), *empty.clients()):
             client.client_pause(2_500)
 
-    code, told = copied_while(lost, empty, pause)
+    code, told = copied_while(lost, empty, tmp_path, pause)
     assert code == 0, told
 
 
@@ -200,7 +199,7 @@ def test_a_copy_says_that_something_wrote_meanwhile(lost: Server, empty: Server,
         for other in lost.clients():
             other.set(f"m:{{late}}:{secrets.token_hex(6)}", "late", ex=600)
 
-    code, told = copied_while(lost, empty, write)
+    code, told = copied_while(lost, empty, tmp_path, write)
     assert mark_keys(clustered=False)[0].decode() not in told
     assert code in {0, 1}  # the scan may have found the new key too, and then it was copied
     assert ("differ" in told) == (code == 1), told

@@ -99,7 +99,7 @@ def _fetch(home: Path) -> None:
 def _run(*command: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
     try:
         return subprocess.run(  # noqa: S603 - our own arguments
-            command, cwd=cwd, capture_output=True, text=True, timeout=50, check=False, stdin=subprocess.DEVNULL
+            command, cwd=cwd, capture_output=True, text=True, timeout=100, check=False, stdin=subprocess.DEVNULL
         )
     except subprocess.TimeoutExpired as error:
         raise Absent(f"Kustomize: {command[0]} took longer than {error.timeout:.0f} s") from None

@@ -7,7 +7,7 @@ import pytest
 from tests.facebook import running_facebook
 from tests.graph import FakeGraph
 from tests.healing import Inbox
-from tests.servers import Server, running
+from tests.servers import RESTING, Server, running
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def graph() -> Iterator[FakeGraph]:
 @pytest.fixture(scope="session")
 def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A Valkey without the shared service of other tests, which would also look at these Pages when they are due."""
-    with running("healing", tmp_path_factory.mktemp("healing-valkey")) as server:
+    with running("healing", tmp_path_factory.mktemp("healing-valkey"), extra=RESTING) as server:
         yield server
 
 
