@@ -58,7 +58,7 @@ def test_an_end_of_line_that_only_unicode_knows_is_escaped(end: str) -> None:
 
 @pytest.mark.parametrize("word", ["a\nb", "a\rb", "a\r\nb", "a\0b", "a\u2028b", "\ud83d"])
 def test_a_name_or_id_that_is_no_plain_line_is_refused(word: str) -> None:
-    """The service itself makes names and ids, so this finds a mistake in the code."""
+    """The service itself makes names and ids, so a wrong one is a mistake in the code."""
     with pytest.raises(ValueError, match="printable"):
         sse.encode(word, b"{}")
     with pytest.raises(ValueError, match="printable"):

@@ -115,7 +115,7 @@ async def test_deliveries_go_out_at_the_rate_asked_for() -> None:
 
 
 async def test_events_are_dated_when_they_are_sent() -> None:
-    """The plan is made earlier, so a slow demo shop would send dates in the past."""
+    """The plan is made earlier, so its times would be in the past when a slow demo shop sends."""
     clock, receiver = FakeClock(), Receiver()
     plan = Plan(PAGES, count=5, rate=0.1, habits=Habits(largest_batch=1, odd=0))
     began = clock.moment()
