@@ -84,23 +84,19 @@ def _words(text: str) -> str:
     return text
 
 
-def _limit(text: str | int) -> int:
-    if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST))):
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST))):
         raise ValueError(f"must be a whole number from 1 to {MOST}")
     return int(text)
 
 
-def _flag(text: object) -> object:
-    if not isinstance(text, str):
-        return text
+def _flag(text: str) -> bool:
     if text not in {"true", "false"}:
         raise ValueError("must be true or false")
     return text == "true"
 
 
-def _moment(text: object) -> object:
-    if not isinstance(text, str):
-        return text
+def _moment(text: str) -> int:
     moment = from_text(text)
     if moment is None:
         raise ValueError("must be an RFC 3339 time with its offset, or Unix seconds or milliseconds, from 1970 on")
