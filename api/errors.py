@@ -14,7 +14,6 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import ExceptionHandler
 
 from domain.errors import Kind, PageInboxError
 
@@ -67,7 +66,7 @@ def problem(error: PageInboxError, request_id: str) -> Response:
     return _answer(STATUS[error.kind], str(error), error.reason, request_id, headers)
 
 
-def exception_handlers() -> dict[Any, ExceptionHandler]:
+def exception_handlers() -> dict[Any, Any]:
     """Returns the `exception_handlers` for Starlette: every error of a route becomes a problem."""
     return {
         PageInboxError: _on_ours,
@@ -83,16 +82,12 @@ def request_id(request: Request) -> str:
     return known if isinstance(known, str) else uuid.uuid4().hex
 
 
-async def _on_ours(request: Request, error: Exception) -> Response:
-    if not isinstance(error, PageInboxError):
-        raise error
+async def _on_ours(request: Request, error: PageInboxError) -> Response:
     _log(request, error.reason)
     return problem(error, request_id(request))
 
 
-async def _on_http(request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
+async def _on_http(request: Request, error: HTTPException) -> Response:
     title = TITLES.get(error.status_code, error.detail)
     reason, sentence = _REASONS.get(error.status_code, (_slug(title), title))
     headers = dict(error.headers or {})

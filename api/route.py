@@ -110,7 +110,7 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTak
         ids = {name: id_of(part) for name, part in request.path_params.items()}
         # This is the first check, because no key, cache or log line may be made from a text of any length.
         shop = ShopId(checked_id("shop", ids.pop("shop")))
-        principal = await _taken(request, shop, taker) or tokens.verify(bearer(request.headers))
+        principal = await _ticket_holder(request, shop, taker) or tokens.verify(bearer(request.headers))
         log = request.scope.setdefault("state", {}).setdefault("log", {})
         log.update(shop=principal.shop, subject=principal.subject)
         authorize(principal, shop, scope)
@@ -140,7 +140,7 @@ def _pairs(request: Request) -> list[tuple[str, str]]:
     return parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
 
-async def _taken(request: Request, shop: ShopId, tickets: TicketTaker | None) -> Principal | None:
+async def _ticket_holder(request: Request, shop: ShopId, tickets: TicketTaker | None) -> Principal | None:
     """Returns the holder of the ticket in the query. With a token in the header the ticket is not used."""
     if tickets is None or "authorization" in request.headers:
         return None
