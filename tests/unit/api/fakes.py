@@ -1,47 +1,20 @@
-"""The API over fakes: a store with a few fixed values that records each call, and every route of the table."""
+"""The API over fakes: a store with a few fixed values that records each call, and the routes of production."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from types import SimpleNamespace
+from typing import Any, ClassVar, cast
 
 import orjson
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+import app.routes
 from api.auth import Tokens
-from api.blocked import Blocked
-from api.bodies import LabelList, MarkChange, PageConnect, Pause
-from api.compression import Compression
 from api.docs import description_routes
 from api.errors import exception_handlers
-from api.graph import Graph
-from api.graph_models import (
-    CommentsModel,
-    CustomersModel,
-    GraphConversationsModel,
-    GraphMessagesModel,
-    LiveVideosModel,
-    PostsModel,
-    VideosModel,
-)
-from api.graph_params import CommentsQuery, EdgeQuery, InboxQuery, PostsQuery
-from api.marking import Marking
-from api.messages import Messages
-from api.models import (
-    BlockedModel,
-    ConversationsModel,
-    LabelsModel,
-    MarkedModel,
-    MessageModel,
-    MessagesModel,
-    PageModel,
-    PagesModel,
-    ReceiptModel,
-    ShopModel,
-)
-from api.params import BlockQuery, ConversationsQuery, MessagesQuery
 from api.route import Route, to_starlette
-from api.shops import Shops
+from app.wiring import Services
 from domain.audit import Access
 from domain.errors import Kind, PageInboxError
 from domain.graph import Edge, Fetched, GraphQuery
@@ -282,101 +255,29 @@ class Store:
         self.asked = asked
 
 
-def table(store: Store) -> list[Route]:
-    """Returns every route of a shop."""
-    messages, fetched = Messages(store, store, store, store, Compression(bytes)), Graph(store).of
-    shops = Shops(store, store, store, shops_connect_without_token=True, now=lambda: NOW * 1000)
-    blocked, marking = Blocked(store, store), Marking(store, store)
-    one, page = f"{ALL}/messages/{{id}}", f"{ALL}/pages/{{page}}"
-    conversation, purge = f"{ALL}/conversations/{{id}}", f"{ALL}/purges/{{purge_id}}"
-    block, person = f"{conversation}/blocked", f"{ALL}/customers/{{psid}}"
-    read: Scope = "messages:read"
-    drop: Scope = "messages:purge"
-    ask: Scope = "graph:read"
-    admin: Scope = "shop:admin"
-    fetch = (404, 409, 429, 502, 504)
-    comments, replies = f"{page}/posts/{{post}}/comments", f"{page}/comments/{{comment}}/replies"
-    threads, customer = f"{page}/conversations", f"{page}/customers/{{psid}}"
-    history = f"{threads}/{{id}}/messages"
-    lists, slash = f"{ALL}/messages", (f"{ALL}/",)
-    return [
-        Route("GET", lists, messages.list, "messages", read, "List", MessagesQuery, answer=MessagesModel, tag="M"),
-        Route("GET", one, messages.one, "message", read, "One", answer=MessageModel, statuses=(404,), tag="M"),
-        Route(
-            "GET",
-            f"{ALL}/conversations",
-            messages.conversations,
-            "conversations",
-            read,
-            "Conversations",
-            ConversationsQuery,
-            answer=ConversationsModel,
-        ),
-        Route("DELETE", lists, messages.purge_all, "purge_all", drop, "Purge", answer=ReceiptModel, tag="M"),
-        Route("DELETE", conversation, messages.purge_conversation, "purge_c", drop, "Purge one", answer=ReceiptModel),
-        Route("DELETE", one, messages.purge_one, "purge_message", drop, "Purge it", answer=ReceiptModel, tag="M"),
-        Route("GET", purge, messages.receipt, "receipt", drop, "Receipt", answer=ReceiptModel, statuses=(404,)),
-        Route("GET", ALL, shops.state, "shop", admin, "State", answer=ShopModel, also=slash),
-        Route("PATCH", ALL, shops.patch, "patch", admin, "Change", body=Pause, answer=ShopModel, also=slash),
-        Route("GET", f"{ALL}/pages", shops.pages, "pages", admin, "Pages", answer=PagesModel),
-        Route("GET", page, shops.page, "page", admin, "Page", answer=PageModel, statuses=(404,)),
-        Route("PUT", page, shops.connect, "connect", admin, "Connect", None, PageConnect, PageModel, (*fetch, 501)),
-        Route("POST", f"{page}/heal", shops.heal, "heal", admin, "Heal", answer=PageModel, status=202),
-        Route("PATCH", page, shops.patch_page, "patch_page", admin, "Pause it", body=Pause, answer=PageModel),
-        Route("PUT", f"{conversation}/mark", marking.put, "mark", read, "Mark", None, MarkChange, MarkedModel, (404,)),
-        Route("GET", f"{ALL}/labels", marking.labels, "labels", read, "Labels", answer=LabelsModel),
-        Route("PUT", f"{ALL}/labels", marking.replace_labels, "label", admin, "List", None, LabelList, LabelsModel),
-        Route("GET", block, blocked.state, "blocked", drop, "Blocked?", answer=BlockedModel),
-        Route("PUT", block, blocked.put, "block", drop, "Block", BlockQuery, answer=BlockedModel, statuses=(404,)),
-        Route("DELETE", block, blocked.lift, "unblock", drop, "Lift", answer=BlockedModel),
-        Route("DELETE", person, messages.purge_customer, "purge_customer", drop, "Purge them", answer=ReceiptModel),
-        Route("DELETE", page, shops.disconnect, "disconnect", admin, "Disconnect", answer=ReceiptModel),
-        Route(
-            "GET", f"{page}/posts", fetched("posts"), "posts", ask, "P", PostsQuery, answer=PostsModel, statuses=fetch
-        ),
-        Route(
-            "GET",
-            f"{page}/live-videos",
-            fetched("live_videos"),
-            "liveVideos",
-            ask,
-            "L",
-            EdgeQuery,
-            answer=LiveVideosModel,
-            statuses=fetch,
-        ),
-        Route(
-            "GET",
-            f"{page}/live-videos/{{video}}/comments",
-            fetched("live_comments", "video"),
-            "liveComments",
-            ask,
-            "M",
-            CommentsQuery,
-            answer=CommentsModel,
-            statuses=fetch,
-        ),
-        Route("GET", f"{page}/videos", fetched("videos"), "videos", ask, "V", EdgeQuery, answer=VideosModel),
-        Route("GET", comments, fetched("comments", "post"), "comments", ask, "C", CommentsQuery, answer=CommentsModel),
-        Route("GET", replies, fetched("replies", "comment"), "replies", ask, "R", CommentsQuery, answer=CommentsModel),
-        Route(
-            "GET", threads, fetched("conversations"), "threads", ask, "T", InboxQuery, answer=GraphConversationsModel
-        ),
-        Route(
-            "GET",
-            history,
-            fetched("conversation_messages", "id"),
-            "history",
-            ask,
-            "H",
-            EdgeQuery,
-            answer=GraphMessagesModel,
-        ),
-        Route("GET", customer, fetched("customer", "psid"), "customer", ask, "Who", EdgeQuery, answer=CustomersModel),
-    ]
-
-
 ALL = "/v1/shops/{shop}"
+
+_ELSEWHERE = {"openStream", "giveTicket", "exportShop", "listAudit", "fetchAttachment", "fetchCustomers"}
+"""Routes that need more than the store here, or a parameter. Other tests call them."""
+
+
+def table(store: Store) -> list[Route]:
+    """Returns the routes of a shop as production has them, over this store."""
+    kept = ("reader", "conversations", "purger", "customers", "blocked", "staff_marks", "labels", "shops", "audit_log")
+    services = SimpleNamespace(
+        store=SimpleNamespace(**dict.fromkeys(kept, store), signer=SimpleNamespace(jwks=dict)),
+        graph=SimpleNamespace(reader=store, pages=store, healing=store),
+        fan_out=None,
+        tickets=None,
+        exporter=SimpleNamespace(export=None),
+        withdrawal=None,
+        metrics=None,
+        settings=SimpleNamespace(
+            connect_without_proof="shop", app_secrets=(), public_url=None, graph_url="", order_origins=()
+        ),
+    )
+    routes = app.routes.table(cast("Services", services))
+    return [route for route in routes if route.scope is not None and route.name not in _ELSEWHERE]
 
 
 class Unavailable(PageInboxError):

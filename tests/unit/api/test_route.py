@@ -23,11 +23,11 @@ from tests.unit.api.fakes import ALL, SECRET, SHOP, Recorder, Setup, Store, Unav
 
 ROUTES = table(Store())
 BODIES: dict[str, dict[str, Any]] = {
-    "patch": {"paused": True},
-    "patch_page": {"paused": True},
-    "connect": {},
-    "mark": {},
-    "label": {"labels": []},
+    "changeShop": {"paused": True},
+    "changePage": {"paused": True},
+    "connectPage": {},
+    "markConversation": {},
+    "changeLabels": {"labels": []},
 }
 
 
