@@ -75,7 +75,11 @@ DELETION_SECONDS: Final = 90 * 24 * 60 * 60
 """Limit: time that a person can look up a deletion request. This is three times as long as for a receipt. Facebook
 keeps its own lists of these requests for 60 days."""
 
-PERMANENT: Final[tuple[bytes, ...]] = (b"page:", b"shop:", b"x:", b"mark:")
+PAGE: Final = b"page:"
+SHOP: Final = b"shop:"
+MARK: Final = b"mark:"
+BLOCKED: Final = b"x:"
+PERMANENT: Final = (PAGE, SHOP, BLOCKED, MARK)
 """Prefixes of the only keys that never expire: the registry, the blocked conversations, and the marks
 (cache/registry/marks.py). Tokens and secrets in the registry are sealed. A block stays until the shop lifts it. These
 keys contain no content, and an id of a person only as a keyed hash (docs/adr/0015)."""
@@ -134,6 +138,10 @@ SLOTS: Final = 16_384
 MARKS: Final = 64
 """Marks of a cluster: one in each 64th of the slots. Every node with 512 slots in a row, a 32nd of all, has a mark."""
 
+RECEIPTS: Final = b"r:"
+PURGE: Final = b"j:"
+DELETION: Final = b"deletion:"
+PROBE: Final = b"probe:"
 SHOP_INDEX: Final = b"s:"
 CONVERSATION_INDEX: Final = b"c:"
 MESSAGE: Final = b"m:"
@@ -164,14 +172,14 @@ class ShopKeys:
         # Percent-encoding keeps braces out of the hash tag, so two shops never share a key.
         # keeps: one shop has one slot
         self.hash_tag = b"{%s}" % quote(shop, safe="").encode()
-        self.registry = b"shop:" + self.hash_tag
+        self.registry = SHOP + self.hash_tag
         self.shop_index = SHOP_INDEX + self.hash_tag
         self.conversations = b"v:" + self.hash_tag
         self.audit = AUDIT + self.hash_tag
         self.audit_reads = AUDIT_READS + self.hash_tag
-        self.receipts = b"r:" + self.hash_tag
+        self.receipts = RECEIPTS + self.hash_tag
         self.waiting_edits = b"e:" + self.hash_tag
-        self.blocked = b"x:" + self.hash_tag
+        self.blocked = BLOCKED + self.hash_tag
         self.changes = b"h:" + self.hash_tag
         self.channel = CHANNEL + self.hash_tag
         self.tickets = b"k:" + self.hash_tag
@@ -256,7 +264,7 @@ class ShopKeys:
 
     def purge(self, purge: PurgeId) -> bytes:
         """Returns the key of a purge's receipt."""
-        return b"j:" + self.hash_tag + b":" + purge.encode()
+        return PURGE + self.hash_tag + b":" + purge.encode()
 
 
 def _without_nul(hash_: bytes) -> bytes:
@@ -277,49 +285,52 @@ def _cached_keys(shop: ShopId) -> ShopKeys:
 
 def page_key(page: PageId) -> bytes:
     """Returns the key that says to which shop a Page belongs."""
-    return b"page:{%s}" % quote(page, safe="").encode()
+    return PAGE + b"{%s}" % quote(page, safe="").encode()
+
+
+def mark_keys(*, clustered: bool) -> tuple[bytes, ...]:
+    """Returns the marks (cache/registry/marks.py): one key, or in a cluster one key for each part of the slots."""
+    return tuple(MARK + tag for tag in _tags(clustered=clustered))
+
+
+def probe_keys(*, clustered: bool) -> tuple[bytes, ...]:
+    """Returns the keys that a readiness check writes, in the slots of the marks."""
+    return tuple(PROBE + tag for tag in _tags(clustered=clustered))
+
+
+def beat_keys(process: str, *, clustered: bool) -> tuple[bytes, ...]:
+    """Returns the keys of a process's beat, in the slots of the marks."""
+    return tuple(BEAT + tag + b":" + process.encode() for tag in _tags(clustered=clustered))
 
 
 @cache
-def mark_keys(*, clustered: bool) -> tuple[bytes, ...]:
-    """Returns the marks (cache/registry/marks.py): one key, or in a cluster one key for each part of the slots, in the
-    order of their slots.
+def _tags(*, clustered: bool) -> tuple[bytes, ...]:
+    """Returns one hash tag, or in a cluster one for each part of the slots, in their order.
 
     A key's slot is the CRC-16 of its hash tag (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec).
     """
     found: dict[int, bytes] = {}
-    for number in count():
-        tag = str(number).encode()
-        _ = found.setdefault(crc_hqx(tag, 0) % SLOTS * MARKS // SLOTS, b"mark:{%s}" % tag)
-        if len(found) == MARKS:
-            break
+    numbers = count()
+    while len(found) < MARKS:
+        tag = b"%d" % next(numbers)
+        _ = found.setdefault(crc_hqx(tag, 0) % SLOTS * MARKS // SLOTS, b"{%s}" % tag)
     return tuple(found[part] for part in range(MARKS if clustered else 1))
-
-
-def probe_keys(*, clustered: bool) -> tuple[bytes, ...]:
-    """Returns the keys that a readiness check writes, in the same slots as the marks."""
-    return tuple(mark.replace(b"mark:", b"probe:") for mark in mark_keys(clustered=clustered))
-
-
-def beat_keys(process: str, *, clustered: bool) -> tuple[bytes, ...]:
-    """Returns the keys of a process's beat, in the same slots as the marks."""
-    return tuple(mark.replace(b"mark:", BEAT) + b":" + process.encode() for mark in mark_keys(clustered=clustered))
 
 
 def deletion_key(code: str) -> bytes:
     """Returns the key of a person's deletion request. `code` is our own code of letters and digits."""
-    return b"deletion:" + code.encode()
+    return DELETION + code.encode()
 
 
 def shop_of_key(key: bytes) -> ShopId | None:
     """Returns the shop whose record has this key; None for a key of another kind."""
-    if not key.startswith(b"shop:{"):
-        return None
-    return ShopId(unquote(key[len(b"shop:{") : -1].decode()))
+    return ShopId(_id_in(key, SHOP)) if key.startswith(SHOP) else None
 
 
 def page_of_key(key: bytes) -> PageId | None:
     """Returns the Page that has this key; None for a key of another kind."""
-    if not key.startswith(b"page:{"):
-        return None
-    return PageId(unquote(key[len(b"page:{") : -1].decode()))
+    return PageId(_id_in(key, PAGE)) if key.startswith(PAGE) else None
+
+
+def _id_in(key: bytes, prefix: bytes) -> str:
+    return unquote(key.removeprefix(prefix)[1:-1].decode())

@@ -12,13 +12,19 @@ from pathlib import Path
 from typing import Final
 
 from cache.backup.file import BackupRefused, BackupWriter, read_backup
-from cache.backup.records import BackupPart, read_parts, write_commands
+from cache.backup.records import BackupPart, Progress, read_parts, write_commands
 from cache.graph.watchlist import Watchlist
 from cache.keys import (
+    BLOCKED,
+    DELETION,
     MAX_TTL_SECONDS,
     MESSAGE,
+    PAGE,
+    PURGE,
     PURGE_MARK,
     PURGES,
+    RECEIPTS,
+    SHOP,
     WATCH_COUNTS,
     WATCH_DUE,
     WATCH_EXPIRING,
@@ -36,16 +42,10 @@ from cache.server.scan import scan_keys
 
 PAGES_AT_ONCE: Final = 1000
 
-KEPT: Final = (b"shop:", b"x:", b"j:", b"r:", b"deletion:", PURGE_MARK)
+KEPT: Final = (SHOP, BLOCKED, PURGE, RECEIPTS, DELETION, PURGE_MARK)
 WATCH: Final = (WATCH_DUE, WATCH_STATUS, WATCH_COUNTS, WATCH_GRANTED, WATCH_EXPIRING, WATCH_UNHEALED)
-SHOP: Final = b"shop:"
-PAGE: Final = b"page:"
-"""Keys with this prefix are last in a backup. When they are restored, deliveries find their shop and are stored."""
 AT_ONCE: Final = 100
 """Keys that are read at the same time."""
-
-Progress = Callable[[int], None]
-"""Called with the number of keys or items that were done since the last call."""
 
 
 class Backup:
@@ -87,6 +87,7 @@ class Backup:
                 progress(len(keys))
             if not pages:
                 raise BackupRefused("This Redis has no Page: there is nothing to back up. Is REDIS_URL the right one?")
+            # Pages are last: when they are restored, deliveries find their shop and are stored.
             for first in range(0, len(pages), PAGES_AT_ONCE):
                 for part in await self._read(pages[first : first + PAGES_AT_ONCE]):
                     file.write(part)

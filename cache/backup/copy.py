@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from cache.backup.records import digests
+from cache.backup.records import Progress, digests
 from cache.errors import Unavailable
-from cache.keys import BEAT, KEPT, SWEEPER_LOCK
+from cache.keys import BEAT, KEPT, MARK, PROBE, SWEEPER_LOCK
 from cache.registry.marks import Marks
 from cache.server.connection import Connection
 from cache.server.scan import scan_keys
@@ -18,11 +18,9 @@ from domain.errors import PageInboxError
 
 AT_ONCE: Final = 50
 """Keys in one round trip. If a large key makes the call too slow, the keys are copied one by one."""
-LEFT_OUT: Final = (BEAT, b"probe:", SWEEPER_LOCK, KEPT)
+LEFT_OUT: Final = (BEAT, PROBE, SWEEPER_LOCK, KEPT)
 ENDS_SOON: Final = 60_000
 """Milliseconds. A key that expires within this time may be missing on one side, because the clocks differ."""
-
-Progress = Callable[[int], None]
 
 
 class CopyRefused(PageInboxError):
@@ -98,7 +96,7 @@ class Copy:
         """Compare the content and expiry time of every key of the source with the same key of the target."""
         compared = different = 0
         async for keys in scan_keys(self._source):
-            wanted = [key for key in keys if not key.startswith((*LEFT_OUT, b"mark:"))]
+            wanted = [key for key in keys if not key.startswith((*LEFT_OUT, MARK))]
             for first in range(0, len(wanted), AT_ONCE):
                 some = wanted[first : first + AT_ONCE]
                 here, there = await digests(self._source, some), await digests(self._target, some)

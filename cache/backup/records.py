@@ -5,7 +5,7 @@ same content differently.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -21,6 +21,9 @@ Command = tuple[str, bytes, *tuple[Arg, ...]]
 """A command for `Connection.commands_at_once`."""
 
 Items = list[tuple[bytes, bytes]]
+
+Progress = Callable[[int], None]
+"""Called with the number of keys or items that were done since the last call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,8 @@ local function look_at(conversation, place)
     if from ~= '+inf' and tonumber(at) >= tonumber(from) then return false end
   end
   local n = #reply
-  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5], reply[n + 6] = place, at, count, member, value, mark
+  reply[n + 1], reply[n + 2], reply[n + 3] = place, at, count
+  reply[n + 4], reply[n + 5], reply[n + 6] = member, value, mark
   bytes = bytes - #value
   if bytes <= 0 then budget = 0 end
   return true

@@ -9,8 +9,8 @@
 --        'u' the shop does not have the Page or the secret: look the Page up again
 local tag, page, id, seen, value, sent = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 local key = MESSAGE_KEY .. tag .. ':' .. id
-local shop = redis.call('HMGET', KEYS[1], 'paused', 'watermark', 'narrow', 'secret', CONNECTED .. page, LAST_EVENT .. page, PAUSED .. page,
-  'secret_used')
+local shop = redis.call('HMGET', KEYS[1], 'paused', 'watermark', 'narrow', 'secret',
+  CONNECTED .. page, LAST_EVENT .. page, PAUSED .. page, 'secret_used')
 if not shop[5] then return {'u'} end
 if math.abs(now / 1000 - tonumber(shop[6] or 0)) > 1000 then
   redis.call('HSET', KEYS[1], LAST_EVENT .. page, digits(math.floor(now / 1000)))

@@ -10,7 +10,8 @@ local tag, by, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local purge = KEYS[6] and string.match(KEYS[6], '[^:]*$')
 if purge then
   trim(KEYS[7], RECEIPT_SECONDS * 1000000)
-  if most > 0 and redis.call('ZCARD', KEYS[7]) >= most and not redis.call('ZSCORE', KEYS[7], purge) then return false end
+  local full = most > 0 and redis.call('ZCARD', KEYS[7]) >= most
+  if full and not redis.call('ZSCORE', KEYS[7], purge) then return false end
 end
 local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow')
 local purged_until = purges(tag, shop[1], shop[2])

@@ -7,8 +7,8 @@
 -- ARGV: hash tag, what (shop, page, customer, conversation), its tag ('' for a shop; for a customer the tags of all
 --       conversations), requested by, Page to disconnect (or ''), its claim (or ''), 1 to do nothing if this Page has a
 --       token, the largest number of purges in a receipt's life (0 = no limit), watermark of a repeated purge (or '')
--- Reply: nil if the Page has a token; 'full' if the shop has reached this number; else the watermark (µs): messages that
---        were stored until then are hidden, and messages that were sent before are refused from now on
+-- Reply: nil if the Page has a token; 'full' if the shop has reached this number; else the watermark (µs): messages
+--        that were stored until then are hidden, and messages that were sent before are refused from now on
 local tag, what, name, page = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
 if ARGV[7] == '1' and redis.call('HEXISTS', KEYS[1], TOKEN .. page) == 1 then return false end
 local purge, most = string.match(KEYS[3], '[^:]*$'), tonumber(ARGV[8])

@@ -2,11 +2,12 @@
 -- Stores messages of some shops, one shop after the other. When the server refuses writes, it stores nothing.
 -- USES: now, digits, record, newest, secret, deadline, trim, purges, pause, announce
 -- KEYS: per shop: shop:{S}, s:{S}, v:{S}, e:{S}, x:{S}, h:{S}
--- ARGV: TTL (ms), then per shop: hash tag, id of the secret that sealed the values, number of Pages, number of messages,
+-- ARGV: TTL (ms), then per shop:
+--       hash tag, id of the secret that sealed the values, number of Pages, number of messages,
 --       then per Page: id, tag
---       then per message: id, sent_at (ms, or '' if unknown; negative if the life begins at sent_at and not now), value,
---       the waiting edit that is merged into this value (or '')
--- Reply: per shop: a string with one letter per message, then pairs (number of the message, waiting edit to merge first)
+--       then per message: id, sent_at (ms, or '' if unknown; negative if the life begins at sent_at and not now),
+--       value, the waiting edit that is merged into this value (or '')
+-- Reply: per shop: a string with one letter per message, then pairs of a message's number and the edit to merge first
 --   s stored   d duplicate   g erased or purged before   p paused   b blocked   o older than the TTL
 --   w an edit waits for this message: merge it and put the message again
 --   u the shop does not have the Page or the secret: look the Page up again (with another secret, no message is stored)
@@ -105,7 +106,8 @@ for k = 0, #KEYS - 6, 6 do
           letter = 'g'
         elseif byte(there) == WAITING_EDIT then
           if tonumber(call('ZSCORE', edits, member_of(there, id)) or 1) <= purged then
-            -- A purge hides the edit and has not erased it yet: its text must not come back. Without an entry it is the oldest.
+            -- A purge hides the edit and has not erased it yet: its text must not come back. An edit without an entry
+            -- counts as the oldest.
             letter = 'g'
           elseif there == ARGV[i + 3] then
             call('SET', key, value, 'PXAT', deadline)

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Takes some Pages that are due. In the same step they become due at the end of the lease, so no other replica takes them.
+-- Takes some Pages that are due. In the same step they become due at the end of the lease, so no other replica takes
+-- them.
 -- KEYS: {watch}:due, {watch}:status, {watch}:counts
 -- ARGV: life (s), now (ms), end of the lease (ms), number of Pages   Reply: the Pages
 local pages = redis.call('ZRANGE', KEYS[1], '-inf', ARGV[2], 'BYSCORE', 'LIMIT', 0, ARGV[4])

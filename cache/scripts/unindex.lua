@@ -3,7 +3,8 @@
 -- entries at a time. A conversation with a new message is visited twice, which is harmless.
 -- USES: staff_mark
 -- KEYS: v:{S}
--- ARGV: hash tag, the purged Page's tag ('' for a shop), watermark, number of entries, start (score, exclusive, or '-inf')
+-- ARGV: hash tag, the purged Page's tag ('' for a shop), watermark, number of entries,
+--       start (score, exclusive, or '-inf')
 -- Reply: the last score looked at ('' = end)
 local tag, page, watermark, budget, from = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local start = from

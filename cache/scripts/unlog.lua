@@ -9,6 +9,10 @@ if from ~= '-inf' then from = '(' .. from end
 local purged = {}
 local length = what == 'page' and PAGE_TAG_BYTES or CONVERSATION_TAG_BYTES
 for i = 1, #name, length do purged[string.sub(name, i, i + length - 1)] = true end
+-- `tags` are the tag of a Page and the tag of a conversation.
+local function is_purged(tags)
+  return purged[string.sub(tags, 1, PAGE_TAG_BYTES)] or purged[string.sub(tags, PAGE_TAG_BYTES + 1)]
+end
 
 local entries = redis.call('ZRANGE', KEYS[1], from, ARGV[4], 'BYSCORE', 'LIMIT', 0, size, 'WITHSCORES')
 local erased = {}
@@ -20,11 +24,10 @@ for i = 1, #entries, 2 do
   elseif kind == 'x' then
     local key = UNSENT_KEY .. tag .. ':' .. id
     local tags = redis.call('GETRANGE', key, 0, PAGE_TAG_BYTES + CONVERSATION_TAG_BYTES - 1)
-    over = over or tags == '' or purged[string.sub(tags, 1, PAGE_TAG_BYTES)] or purged[string.sub(tags, PAGE_TAG_BYTES + 1)]
+    over = over or tags == '' or is_purged(tags)
     if over then redis.call('DEL', key) end
-  end
-  if kind == 'k' then
-    over = over or purged[string.sub(id, 1, PAGE_TAG_BYTES)] or purged[string.sub(id, PAGE_TAG_BYTES + 1)]
+  elseif kind == 'k' then
+    over = over or is_purged(id)
   end
   if over then erased[#erased + 1] = entries[i] end
 end

