@@ -21,7 +21,7 @@ _SHOPS: Final = "/v1/shops/"
 
 
 class AsgiConnection(EdgeConnection):
-    """A connection. `busy` is the application that answers a request that `Callers.admit` refuses."""
+    """A connection. `busy` is the application that answers a request that is not admitted."""
 
     def __init__(self, edge: Edge, busy: Any, max_body_bytes: int, **given: Any) -> None:
         super().__init__(edge, max_body_bytes, **given)
@@ -113,35 +113,30 @@ class AsgiConnection(EdgeConnection):
         self.queued = False
         if self.transport.is_closing():
             prepared()
-        elif self.edge.callers.admit(caller):
-            run = partial(self._run, self.app, prepared, partial(self.edge.callers.ended, caller), token, shop)
-            super()._start_asgi_task(cycle, run)
-        else:
-            super()._start_asgi_task(cycle, partial(self._run, self._busy, prepared, _nothing, "", ""))
+            return
+        callers = self.edge.callers
+        admitted = callers.admit(caller)
 
-    async def _run(
-        self, app: Any, prepared: Preparation, ended: Any, token: str, shop: str, scope: Any, receive: Any, send: Any
-    ) -> None:
-        async def send_prepared(message: Any) -> None:
-            prepared()
-            if token and shop and message["type"] == "http.response.start":
-                # The guard of the route sets the shop when the token is verified for the shop.
-                if scope["state"].get("log", {}).get("shop") == shop and message["status"] not in (401, 403):
-                    self.edge.callers.verified(token, shop)
-                else:
-                    self.edge.callers.refused(token, shop)
-            await send(message)
+        async def run(scope: Any, receive: Any, send: Any) -> None:
+            async def send_prepared(message: Any) -> None:
+                prepared()
+                if admitted and token and shop and message["type"] == "http.response.start":
+                    # The guard of the route sets the shop when the token is verified for the shop.
+                    if scope["state"].get("log", {}).get("shop") == shop and message["status"] not in (401, 403):
+                        callers.verified(token, shop)
+                    else:
+                        callers.refused(token, shop)
+                await send(message)
 
-        scope["state"]["prepared"] = prepared  # the guard of a route that waits for Facebook calls it
-        try:
-            await app(scope, receive, send_prepared)
-        finally:
-            prepared()
-            ended()
+            scope["state"]["prepared"] = prepared  # the guard of a route that waits for Facebook calls it
+            try:
+                await (self.app if admitted else self._busy)(scope, receive, send_prepared)
+            finally:
+                prepared()
+                if admitted:
+                    callers.ended(caller)
 
-
-def _nothing() -> None:
-    pass
+        super()._start_asgi_task(cycle, run)
 
 
 def _is_delivery(cycle: Any) -> bool:

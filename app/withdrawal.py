@@ -56,7 +56,7 @@ class Withdrawal:
 
     async def deauthorize(self, request: SignedRequest, client: str, now_ms: int) -> int:
         """Stop all calls with the tokens, and purge a shop without another connection. Returns the number of Pages."""
-        pages = await self._with_shops(await self._pages_of(request, now_ms))
+        pages = await self._pages_of(request, now_ms)
         for page, shop in pages.items():
             await self._recorder.record(shop, Access("deauthorize", FACEBOOK, client, page))
             await self._pages.mark_dead(shop, page)
@@ -76,7 +76,7 @@ class Withdrawal:
         code = self._code(text)
         if await self._deletions.take(code, now_ms):
             return code, None
-        pages = await self._with_shops(await self._pages_of(request, now_ms))
+        pages = await self._pages_of(request, now_ms)
         for page, shop in pages.items():
             await self._recorder.record(shop, Access("deleteData", FACEBOOK, client, page))
             receipt = await self._pages.disconnect(shop, page, FACEBOOK)
@@ -93,15 +93,13 @@ class Withdrawal:
             return None
         return await self._deletions.find(code)
 
-    async def _pages_of(self, request: SignedRequest, now_ms: int) -> list[PageId]:
+    async def _pages_of(self, request: SignedRequest, now_ms: int) -> dict[PageId, ShopId]:
+        """Returns the Pages that the request is about, each with its shop."""
         until = now_ms if request.issued_at is None else request.issued_at * 1000
         found = [] if request.person is None else await self._grants.pages_of(request.person, until)
         if request.page is not None and request.person is None:
             found += await self._grants.page_until(request.page, until)
-        return found
-
-    async def _with_shops(self, pages: Iterable[PageId]) -> dict[PageId, ShopId]:
-        owners = {page: await self._registry.owner(page) for page in pages}
+        owners = {page: await self._registry.owner(page) for page in found}
         return {page: shop for page, shop in owners.items() if shop is not None}
 
     @staticmethod

@@ -76,12 +76,10 @@ _ENGLISH: Final = """\
 delete.</p>
 <h2>What we never had</h2>
 <p>Your password, your friends and your e-mail address. Posts, videos and comments were shown when they were \
-asked for, \
-and not kept.</p>
+asked for, and not kept.</p>
 <h2>What is left</h2>
 <p>The time and the state of this request, under the code above, so that you can look it up for 90 days. They do \
-not \
-say whose request it was.</p>
+not say whose request it was.</p>
 <h2>Questions?</h2>
 <p>Ask the service with which you connected your Page, and tell them the code.</p>
 </section>
@@ -118,15 +116,13 @@ _UNKNOWN: Final = """\
 <h1>There is no such request</h1>
 <p class="state gone">This address leads to no deletion request that we know.</p>
 <p>Is it complete? Look at it again in the message or page where you found it. Requests can be looked up for 90 \
-days; \
-what was deleted stays deleted.</p>
+days; what was deleted stays deleted.</p>
 </section>
 <section lang="km">
 <h1>រកមិនឃើញសំណើនេះទេ</h1>
 <p class="state gone">អាសយដ្ឋាននេះមិនមែនជារបស់សំណើលុបណាមួយដែលយើងស្គាល់ទេ។</p>
 <p>តើវាពេញលេញហើយឬនៅ? សូមពិនិត្យវាម្តងទៀតនៅកន្លែងដែលអ្នកបានឃើញវា។ \
-សំណើអាចពិនិត្យមើលបានក្នុងរយៈពេល ៩០ ថ្ងៃ ហើយអ្វីដែលបានលុប \
-នៅតែត្រូវបានលុប។</p>
+សំណើអាចពិនិត្យមើលបានក្នុងរយៈពេល ៩០ ថ្ងៃ ហើយអ្វីដែលបានលុប នៅតែត្រូវបានលុប។</p>
 </section>
 """
 
