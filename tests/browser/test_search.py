@@ -23,8 +23,8 @@ async def typed(page: Page, language: str, words: str) -> None:
 
 
 def owner_hears(console: Console) -> None:
-    """Send a message with a telephone number, and then so many other messages that the list and the thread do not show
-    it at first."""
+    """Send a message with a telephone number, and then enough other messages, so that the list and the thread do
+    not show it at first."""
     page = console.owner.page.id
     parts = [text_part("m_wanted", "សំពត់ខៀវ ២ 012 345 678", page=page, customer=EARLY)]
     parts += [text_part(f"m_{n}", f"text {n}", page=page, customer=EARLY) for n in range(60)]

@@ -146,7 +146,7 @@ async def test_when_the_token_ends_a_new_one_leads_back_to_the_same_place(consol
 
 
 async def test_a_token_ends_by_the_clock_too(console: Console) -> None:
-    """No call is refused before. Otherwise messages would stay on a screen that was left alone."""
+    """The console signs out without a refused call. Otherwise messages would stay on a screen that is not in use."""
     console.owner.hears("m_1", "hello")
     page = await console.window()
     await page.clock.install()

@@ -60,7 +60,7 @@ async def fill(box: Box) -> None:
 
 def unpacked(value: bytes) -> bytes:
     """Returns all text that can be read from a value without a key, wherever in the value a compressed text may begin.
-    Compression hides words, but everybody can undo it.
+    Compression hides words, but everyone can undo it.
     """
     found = []
     for start in range(len(value)):

@@ -27,7 +27,7 @@ def resident_bytes(service: Service) -> int:
 
 
 def room_for_connections(wanted: int) -> int:
-    """Returns this number, or fewer if this process may not open so many files."""
+    """Returns this number, or fewer if this process may not open this many files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     if soft < most:

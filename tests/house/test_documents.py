@@ -45,7 +45,7 @@ def test_a_line_that_is_no_row_of_the_table_of_keys_is_refused() -> None:
 
 
 def test_every_limit_says_why() -> None:
-    """Without a reason nobody can judge or change a number."""
+    """A reader cannot judge or change a number without a reason."""
     assert [row for row in generate.limits() if not row[2]] == []
 
 

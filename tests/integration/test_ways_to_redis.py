@@ -73,7 +73,7 @@ async def test_sentinels_say_who_is_primary(guarded: int, tmp_path: Path) -> Non
     )
     try:
         wait_until_blocking(lambda: _knows_the_primary(port))
-        other = free_ports(1)[0]  # nobody answers there: one of several sentinels may be away
+        other = free_ports(1)[0]  # no server is there: one of several Sentinels may be down
         secret = quote(PASSWORD, safe="")
         await stores_and_reads(f"redis+sentinel://:{secret}@127.0.0.1:{other},127.0.0.1:{port}/inbox/2")
     finally:
