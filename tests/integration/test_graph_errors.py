@@ -38,8 +38,9 @@ from tests.service import Service
 OwnServer = Callable[..., AbstractContextManager[Server]]
 
 VECTORS: Final = json.loads((Path(__file__).parents[1] / "vectors" / "graph_errors.json").read_text())["rows"]
-OF_ONE_PAGE: Final = [row for row in VECTORS if row["expect"].get("limit") != "app"]
-OF_THE_APP: Final = [row for row in VECTORS if row["expect"].get("limit") == "app"]
+KINDS: Final = {(row["expect"]["reason"], row["expect"].get("limit")): row for row in reversed(VECTORS)}
+"""The first row of each kind. tests/unit/graph_client/test_verdicts.py reads every row."""
+OF_THE_APP: Final = KINDS.pop(("throttled", "app"))
 
 LEAST_WAITS: Final = 0.2 + 0.4
 """The least sum of the waits before the second and the third try, in seconds."""
@@ -77,8 +78,8 @@ def replicas(own_server: OwnServer, tmp_path: Path) -> Iterator[tuple[FakeGraph,
         yield graph, one, other
 
 
-@pytest.mark.parametrize("row", OF_ONE_PAGE, ids=lambda row: row["name"])
-def test_each_code_is_answered_as_the_table_says(
+@pytest.mark.parametrize("row", KINDS.values(), ids=lambda row: row["name"])
+def test_each_kind_of_error_is_answered_as_the_table_says(
     graph: FakeGraph,
     graph_service: Service,
     graph_shop: GraphShop,
@@ -140,26 +141,24 @@ def afterwards(graph: FakeGraph, shop: GraphShop, page: FakePage, expect: dict[s
             assert graph.seen.total == 1
 
 
-@pytest.mark.parametrize("row", OF_THE_APP, ids=lambda row: row["name"])
-def test_a_limit_of_the_app_stops_every_page_on_every_replica(
-    replicas: tuple[FakeGraph, Service, Service], row: dict[str, Any]
-) -> None:
+def test_a_limit_of_the_app_stops_every_page_on_every_replica(replicas: tuple[FakeGraph, Service, Service]) -> None:
     """After Facebook has refused one call, the services make no other call, also not for another Page or for
     conversations.
     """
     graph, one, other = replicas
+    retry_after = OF_THE_APP["expect"]["retry_after"]
     first, second = new_page(graph.world), new_page(graph.world)
     with GraphShop(one.url) as shop, GraphShop(other.url) as same, GraphShop(one.url, "shop-2") as neighbour:
         shop.bring(first)
         neighbour.bring(second)
         graph.seen.forget()
-        graph.faults.script(first.id, fault_of(row))
+        graph.faults.script(first.id, fault_of(OF_THE_APP))
         answer = shop.ask(first.id, "posts")
         assert refusal(answer) == (429, "throttled")
-        assert answer.headers["retry-after"] == str(row["expect"]["retry_after"])
-        seconds_left(same.ask(first.id, "posts"), row["expect"]["retry_after"])
-        seconds_left(neighbour.ask(second.id, "posts"), row["expect"]["retry_after"])
-        seconds_left(neighbour.ask(second.id, "conversations"), row["expect"]["retry_after"])
+        assert answer.headers["retry-after"] == str(retry_after)
+        seconds_left(same.ask(first.id, "posts"), retry_after)
+        seconds_left(neighbour.ask(second.id, "posts"), retry_after)
+        seconds_left(neighbour.ask(second.id, "conversations"), retry_after)
     assert graph.seen.total == 1
 
 

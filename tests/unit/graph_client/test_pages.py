@@ -1,7 +1,6 @@
 """Connecting and disconnecting: the order of the steps, and the state after a failed step."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -9,7 +8,6 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from domain.errors import Kind, PageInboxError
 from domain.ids import PageId, PurgeId, ShopId
 from domain.limits import REFUSED_TOKENS, REFUSED_TOKENS_SECONDS, RateReached
 from domain.purge import Receipt
@@ -21,13 +19,10 @@ from graph_client.errors import (
     GraphRefused,
     GraphTimeout,
     GraphUnavailable,
-    ParameterRefused,
-    PermissionMissing,
     Throttled,
-    TokenDead,
 )
 from graph_client.fields import FIELDS, NEEDED_PERMISSIONS, WANTED_PERMISSIONS
-from graph_client.pages import AppRefused, NotConfigured, Pages
+from graph_client.pages import AppRefused, Pages
 from graph_client.schedule import DAY, KEPT, MARGIN, SOON
 from graph_client.token_facts import TokenRefused
 from tests.unit.graph_client.fakes import APP_TOKEN, PAGE, SHOP, TOKEN, WORDS, Asked, NoStore, Setup, ok, refused
@@ -45,22 +40,12 @@ GOOD: dict[str, Any] = {
 DONE = Receipt(PurgeId("purge-1"), "page", NOW, "owner", complete=True, messages_deleted=3)
 
 
-class Refused(PageInboxError):
-    """Raised when the store refuses."""
-
-    def __init__(self, kind: Kind) -> None:
-        super().__init__("because")
-        self.kind = kind  # type: ignore[misc]
-
-
 @dataclass
 class World(NoStore):
     """Registry, watchlist and purger of one Page. `told` records the calls, also those to Facebook."""
 
     state: PageState | None = None
-    missing_settings: Sequence[str] = ()
     setup: Setup = field(default_factory=Setup)
-    fails: dict[str, PageInboxError] = field(default_factory=dict)
     token: Secret | None = None
     replaced: bool = False
     last_event_at: int | None = None
@@ -79,14 +64,12 @@ class World(NoStore):
             cast("Claims", self),
             app_id=APP,
             app_token=APP_TOKEN,
-            missing_settings=self.missing_settings,
+            missing_settings=(),
             now=lambda: NOW + self.passed,
         )
 
     def _do(self, what: str, *facts: object) -> None:
         self.told.append(" ".join(map(str, (what, *facts))))
-        if what in self.fails:
-            raise self.fails[what]
 
     async def connect(self, shop: ShopId, page: PageId, /) -> Page:
         """Route the Page."""
@@ -97,8 +80,6 @@ class World(NoStore):
 
     async def page(self, shop: ShopId, page: PageId, /) -> Page:
         """Returns the Page without changes."""
-        if "page" in self.fails:
-            raise self.fails["page"]
         return Page(page, NOW, state=self.state)
 
     async def keep_token(self, shop: ShopId, page: PageId, token: Secret, state: PageState, /) -> Page:
@@ -210,17 +191,6 @@ async def test_what_came_while_the_earlier_token_was_dead_is_healed_by_the_new_o
     assert world.told[-1] == f"watch {DAY if since is None else 0} connected"
 
 
-async def test_the_token_is_checked_with_the_apps_own() -> None:
-    """It is the only call with a token in its address. Facebook documents no other way."""
-    world = World()
-    world.will_connect()
-    await world.connected()
-    debug, subscribe = world.facebook.asked
-    assert (debug.token, debug.query["input_token"]) == (APP_TOKEN.reveal(), TOKEN.reveal())
-    assert subscribe.token == TOKEN.reveal()
-    assert subscribe.form["subscribed_fields"].split(",") == list(FIELDS)
-
-
 async def test_what_is_logged_of_it_holds_no_token() -> None:
     """The line has the shop, the Page, and the number of permissions that the token lacks."""
     world = World()
@@ -230,53 +200,6 @@ async def test_what_is_logged_of_it_holds_no_token() -> None:
     assert lines == [
         {"event": "page_connected", "log_level": "info", "shop": SHOP, "page": PAGE, "missing_permissions": 0}
     ]
-
-
-async def test_without_a_token_a_page_is_routed_and_facebook_not_asked() -> None:
-    """It is connected only for webhooks, and this needs no setting."""
-    world = World(missing_settings=["SEAL_KEYS"])
-    assert (await world.connected(None)).status == "webhooks_only"
-    assert world.told == ["connect"]
-
-
-async def test_what_an_operator_has_not_set_is_named_before_anything_is_done() -> None:
-    """Otherwise a token would be checked that could not be kept."""
-    world = World(missing_settings=["FACEBOOK_APP_ID", "SEAL_KEYS"])
-    with pytest.raises(NotConfigured, match="FACEBOOK_APP_ID and SEAL_KEYS") as refusal:
-        await world.connected()
-    assert (refusal.value.kind, refusal.value.reason) == ("not_configured", "setting_missing")
-    assert world.told == []
-
-
-@pytest.mark.parametrize(
-    ("told", "error"),
-    [
-        ({"is_valid": False, "error": {"code": 190, "subcode": 463}}, TokenDead),
-        ({"app_id": "1"}, TokenRefused),
-        ({"type": "USER"}, TokenRefused),
-        ({"profile_id": "104200000000002"}, TokenRefused),
-        ({"scopes": ["pages_messaging"]}, PermissionMissing),
-    ],
-    ids=["dead", "another app's", "a person's", "another Page's", "too few permissions"],
-)
-async def test_a_token_that_will_not_do_changes_nothing(told: dict[str, Any], error: type[PageInboxError]) -> None:
-    """A connected Page keeps its present token."""
-    world = World()
-    world.facebook.will(DEBUG, ok({"data": GOOD | told}))
-    with pytest.raises(error):
-        await world.connected()
-    assert world.told == [DEBUG]
-    assert world.setup.deaths == []
-
-
-async def test_what_is_only_wanted_may_be_missing_and_is_told() -> None:
-    """The shop decides whether it wants comments of visitors."""
-    world = World()
-    world.will_connect(GOOD | {"scopes": list(NEEDED_PERMISSIONS)})
-    page = await world.connected()
-    assert page.status == "connected"
-    assert page.state is not None
-    assert page.state.missing_permissions == WANTED_PERMISSIONS
 
 
 @pytest.mark.parametrize(("told", "fits"), [(PAGE, True), (int(PAGE), True), ("104200000000002", False), (None, False)])
@@ -346,15 +269,6 @@ async def test_an_answer_about_no_token_at_all_is_an_outage() -> None:
         await world.connected()
 
 
-async def test_another_shops_page_is_refused_before_a_token_is_kept() -> None:
-    """Facebook is not called."""
-    world = World(fails={"connect": Refused("conflict")})
-    world.will_connect()
-    with pytest.raises(Refused):
-        await world.connected()
-    assert world.told == [DEBUG, "connect"]
-
-
 async def test_messages_are_subscribed_before_it_is_found_out_which_field_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -367,17 +281,6 @@ async def test_messages_are_subscribed_before_it_is_found_out_which_field_is_ref
         await world.connected()
     sent = [one.form["subscribed_fields"] for one in world.facebook.asked if one.form]
     assert sent[:2] == [",".join(FIELDS), "messages"]
-
-
-async def test_when_not_even_messages_are_taken_the_page_waits_for_the_watch() -> None:
-    """The Page is connected with its token, and the watch checks it soon."""
-    world = World()
-    world.facebook.will(DEBUG, ok({"data": GOOD}))
-    world.facebook.will(SUBSCRIBE, refused(100), refused(100))
-    with pytest.raises(ParameterRefused):
-        await world.connected()
-    assert world.told == [DEBUG, "connect", "keep_token", f"watch {SOON} unsubscribed", SUBSCRIBE, SUBSCRIBE]
-    assert (await world.page(SHOP, PAGE)).status == "unsubscribed"
 
 
 @pytest.mark.parametrize("told", [{"success": False}, {}, {"success": None}])
@@ -412,41 +315,6 @@ async def test_connecting_has_a_deadline_over_all_its_calls(hangs: str, monkeypa
     assert (world.token is not None) == (hangs == SUBSCRIBE)
 
 
-async def test_disconnecting_ends_facebooks_deliveries_then_forgets_and_purges() -> None:
-    """Facebook is called first, because the call needs the token."""
-    world = World(PageState(NOW, token_alive=True, subscribed_fields=FIELDS))
-    world.facebook.will(UNSUBSCRIBE, ok({"success": True}))
-    assert await world.disconnected() == DONE
-    assert world.told == [UNSUBSCRIBE, "purge owner", "forget"]
-
-
-@pytest.mark.parametrize(
-    ("code", "reason", "calls"),
-    [
-        (2, "graph_unavailable", 3),
-        (190, "reconnect_page", 1),
-        (200, "permission_missing", 1),
-        (32, "throttled", 1),
-        (100, "parameter_refused", 1),
-    ],
-)
-async def test_whatever_facebook_answers_a_disconnect_goes_on(code: int, reason: str, calls: int) -> None:
-    """The shop's data is deleted, and the failure is logged."""
-    world = World(PageState(NOW, token_alive=True, subscribed_fields=FIELDS))
-    world.facebook.will(UNSUBSCRIBE, *[refused(code) for _ in range(calls)])
-    with capture_logs() as lines:
-        assert await world.disconnected() == DONE
-    assert world.told == [UNSUBSCRIBE] * calls + ["purge owner", "forget"]
-    (line,) = [line for line in lines if line["event"] == "unsubscribe_failed"]
-    assert line == {
-        "event": "unsubscribe_failed",
-        "log_level": "warning",
-        "shop": SHOP,
-        "page": PAGE,
-        "reason": reason,
-    }
-
-
 async def test_a_facebook_that_hangs_does_not_hold_up_a_disconnect(monkeypatch: pytest.MonkeyPatch) -> None:
     """The call to Facebook has a time limit of its own."""
     monkeypatch.setattr("graph_client.pages.UNSUBSCRIBE_SECONDS", 0.02)
@@ -471,14 +339,6 @@ async def test_an_unsubscribed_page_is_unsubscribed_all_the_same() -> None:
     world.facebook.will(UNSUBSCRIBE, ok({"success": True}))
     await world.disconnected()
     assert world.told[0] == UNSUBSCRIBE
-
-
-async def test_a_page_that_is_not_this_shops_is_not_touched() -> None:
-    """A shop cannot disconnect a Page of another shop."""
-    world = World(fails={"page": Refused("not_found")})
-    with pytest.raises(Refused):
-        await world.disconnected()
-    assert world.told == []
 
 
 @pytest.mark.parametrize(
