@@ -34,9 +34,9 @@ class Heal:
     milliseconds.
 
     Messages from `since` on are fetched. `conversations`, `messages` and `stored` are the numbers of visited
-    conversations, fetched messages and new messages. `reason` says why a run was `cut_short`, and `tries` counts such
-    ends. `after` is where the list continues in the next turn. In its `last_look` a run fetches only conversations that
-    moved to the top of the list meanwhile.
+    conversations, fetched messages and new messages. `reason` says why a run was `cut_short`. `after` is where the list
+    continues in the next turn. In its `last_look` a run fetches only conversations that moved to the top of the list
+    meanwhile.
     """
 
     since: int
@@ -44,7 +44,6 @@ class Heal:
     status: HealStatus = "running"
     ended_at: int | None = None
     reason: CutReason | None = None
-    tries: int = 0
     conversations: int = 0
     messages: int = 0
     stored: int = 0

@@ -31,6 +31,7 @@ class Heals:
         try:
             body = orjson.loads(raw or b"null")
             refused = tuple(Unhealed(**one) for one in body.pop("unhealed"))
+            body.pop("tries", None)  # earlier records have this member, which nothing used
             return Heal(**body, unhealed=refused)
         except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
             return None
