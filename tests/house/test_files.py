@@ -116,6 +116,13 @@ def test_the_packages_of_pyproject_are_the_folders() -> None:
     assert listed == sorted(".".join(folder.parts) for folder in folders)
 
 
+@pytest.mark.parametrize("package", ["graph_client", "simulator"])
+def test_a_large_package_names_each_of_its_modules(package: str) -> None:
+    """Its docstring shows a newcomer which module to open."""
+    listed = set(re.findall(r"`(\w+)`", source(ROOT / package / "__init__.py")))
+    assert listed == {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"}
+
+
 def test_the_tools_look_at_every_package() -> None:
     """mypy also checks the tests and the benchmarks."""
     tools = pyproject()["tool"]
