@@ -16,7 +16,7 @@ import orjson
 
 from domain.moment import rfc3339
 from ops import logs
-from ops.metrics import METHODS, Metrics
+from ops.metrics import Metrics, known_method
 
 PATH: Final = "/webhook"
 _LONGEST_AGENT: Final = 200
@@ -83,7 +83,7 @@ class AccessLog:
         seconds: dict[tuple[str, int], list[float]] = {}
         sizes = []
         for entry in entries:
-            seconds.setdefault((_method(entry), entry.status), []).append(entry.seconds)
+            seconds.setdefault((known_method(entry.method), entry.status), []).append(entry.seconds)
             if entry.body_bytes is not None:
                 sizes.append(entry.body_bytes)
         for (method, status), durations in seconds.items():
@@ -104,12 +104,8 @@ class AccessLog:
         line["duration_ms"] = round(entry.seconds * 1000, 3)
         line["request_id"] = entry.request_id
         agent = entry.agent and entry.agent[:_LONGEST_AGENT]
-        part = self._constant_part(_method(entry), entry.status, entry.client, agent)
+        part = self._constant_part(known_method(entry.method), entry.status, entry.client, agent)
         return b"%b,%b%b" % (part, orjson.dumps(line)[1:-1], end)
-
-
-def _method(entry: LogEntry) -> str:
-    return entry.method if entry.method in METHODS else "OTHER"
 
 
 def _render(method: str, status: int, client: str | None, agent: bytes | None) -> bytes:

@@ -23,8 +23,7 @@ PREFIX = "page_inbox_"
 MetricRegistry = CollectorRegistry
 """The registry for metrics and scrapes. Modules use this name and do not import prometheus_client."""
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""A client may send any word as its method. Other words are counted as `other`."""
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _WRITE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Seconds. Facebook counts an answer after five seconds as a failure."""
@@ -267,8 +266,7 @@ class Metrics:
 
     def request(self, route: str, method: str, status: int, *seconds: float) -> None:
         """A request was answered, or several with the same labels. `route` is the template, never the path."""
-        if method not in METHODS:
-            method = OTHER
+        method = known_method(method)
         self._requests.add(len(seconds), (route, method, str(status)))
         self._request_seconds.observe((route, method), *seconds)
 
@@ -378,6 +376,11 @@ class Metrics:
                 for labels, value in meters[row.name].series():
                     family.add_metric(labels, value)
             yield family
+
+
+def known_method(method: str) -> str:
+    """Returns a method of HTTP, and `other` for any other word that a client sends as its method."""
+    return method if method in _METHODS else OTHER
 
 
 def process_registry() -> CollectorRegistry:

@@ -12,8 +12,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ops.access_log import new_request_id
-from ops.meters import OTHER
-from ops.metrics import METHODS, Metrics
+from ops.metrics import Metrics, known_method
 
 UNMATCHED = "unmatched"
 """The route of a path that no template matches."""
@@ -90,11 +89,10 @@ def _line(scope: Scope, state: dict[str, Any], status: int, seconds: float) -> d
     """Returns the fields of the line. A handler's fields never replace the line's own."""
     route = scope.get("route")
     template = state.get("route") or getattr(route, "path_format", None) or getattr(route, "path", None)
-    method = scope["method"]
     client = scope.get("client")
     line = {
         **state["log"],
-        "method": method if method in METHODS else OTHER,
+        "method": known_method(scope["method"]),
         "route": template or UNMATCHED,
         "status": status,
         "duration_ms": round(seconds * 1000, 1),

@@ -21,8 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ops.access_log import new_request_id
 from ops.hooks import Hooks
-from ops.meters import OTHER
-from ops.metrics import METHODS, MetricRegistry, Metrics
+from ops.metrics import MetricRegistry, Metrics, known_method
 from ops.traces import describe
 
 _CLOSE_SECONDS: Final = 3.0
@@ -95,7 +94,7 @@ class TracedMetrics(Metrics):
         """A request was answered."""
         super().request(route, method, status, *seconds)
         span = get_current_span()
-        method = method if method in METHODS else OTHER
+        method = known_method(method)
         span.update_name(f"{method} {route}")
         span.set_attributes({"http.request.method": method, "http.route": route, "http.response.status_code": status})
         if status >= _SERVER_ERROR:
