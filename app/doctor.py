@@ -107,7 +107,7 @@ async def diagnose(environ: Mapping[str, str], found_pages: Callable[[int], None
                 yield finding
     finally:
         if store is not None:
-            await store.purger.close()
+            await store.eraser.close()
             await store.connection.close()
 
 

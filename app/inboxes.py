@@ -70,9 +70,9 @@ class Direct:
 
     async def erased(self, shop: ShopId, receipt: dict[str, Any]) -> dict[str, Any]:
         """Erases the bytes in this process, because perhaps no service is running."""
-        purger = self._tools.store.purger
-        await purger.finish()
-        return receipt_answer(await purger.receipt(shop, receipt["purge_id"])).model_dump()
+        store = self._tools.store
+        await store.eraser.finish()
+        return receipt_answer(await store.purger.receipt(shop, receipt["purge_id"])).model_dump()
 
 
 CommandTarget = Direct | Remote

@@ -28,6 +28,7 @@ from cache.messages.unsent import UnsentIds
 from cache.messages.vault import ShopSecrets
 from cache.messages.writer import Writer, nonces
 from cache.purging.customers import CustomerPurger
+from cache.purging.erasing import Eraser
 from cache.purging.journal import PurgeJournal
 from cache.purging.purge import Purger
 from cache.purging.receipt_signature import ReceiptSigner
@@ -106,16 +107,17 @@ class Store:
         if settings.purge_journal is not None:
             process = secrets.token_hex(8)
             self.journal = PurgeJournal(settings.purge_journal, self.sealer, process=process, now=time.time)
+        self.eraser = Eraser(
+            connection, self.shops, self.receipts, metrics, clock=time.monotonic, now=time.time, sleep=asyncio.sleep
+        )
         self.purger = Purger(
             connection,
             self.shops,
             self.reader,
             self.receipts,
+            self.eraser,
             metrics,
             new_id=partial(secrets.token_hex, 12),
-            clock=time.monotonic,
-            now=time.time,
-            sleep=asyncio.sleep,
             journal=self.journal,
         )
         self.customers = CustomerPurger(connection, self.shops, self.purger)

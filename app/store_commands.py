@@ -277,7 +277,7 @@ def _purge_customers(customers: CustomerList, shop: ShopId | None, yes: bool) ->
                     await tools.record(one, "purgeCustomer")
                     receipts = await store.customers.purge_kept(one, customers.ids, OPERATOR)
                     started += [(one, receipt.id) for receipt in receipts]
-                    await store.purger.finish()
+                    await store.eraser.finish()
                     done_shops += 1
         except PageInboxError:
             click.echo(

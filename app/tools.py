@@ -68,7 +68,7 @@ def with_tools(work: Callable[[Tools], Awaitable[None]], *, replay: bool = True)
                 await again.run()
             await work(Tools(store, graph))
         finally:
-            await store.purger.close()
+            await store.eraser.close()
             await graph.calls.close()
             await store.connection.close()
 

@@ -2,23 +2,14 @@
 
 from typing import Final
 
-from cache.keys import CONVERSATION_TAG_BYTES, PURGES, RECEIPT_SECONDS, shop_keys
-from cache.scripts import HIDE, NOTE
+from cache.keys import CONVERSATION_TAG_BYTES, shop_keys
+from cache.scripts import HIDE
 from cache.server.connection import Arg, Connection
 from domain.ids import PurgeId, ShopId
 from domain.purge import PurgeTarget
 
 HIDDEN_PER_CALL: Final = 500
 """Conversations of a customer that one script call hides."""
-
-
-async def note_purge(connection: Connection, job: bytes, moment: int) -> None:
-    """Note that a purge has data to erase. `moment` is in Unix seconds. If the note is old, a replica takes the purge.
-
-    Raises:
-        Unavailable: the note could not be written.
-    """
-    await connection.run(NOTE([PURGES], [job, moment, RECEIPT_SECONDS]), tries=2)
 
 
 async def hide(

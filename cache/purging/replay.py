@@ -7,7 +7,8 @@ import structlog
 
 from cache.keys import page_key, shop_keys
 from cache.messages.reader import IDS_PER_CALL
-from cache.purging.hiding import hide, note_purge
+from cache.purging.erasing import job_of, note_purge
+from cache.purging.hiding import hide
 from cache.purging.journal import JournalEntry, PurgeJournal
 from cache.scripts import ERASE
 from cache.server.connection import Arg, Connection
@@ -58,7 +59,7 @@ class PurgeReplay:
         )
         if owner[0] == shop.encode() and owner[1] != claim.encode():
             page = claim = ""
-        await note_purge(self._connection, f"{purge} {shop}".encode(), 0)
+        await note_purge(self._connection, job_of(purge, shop), 0)
         await hide(
             self._connection, shop, purge, entry.what, bytes.fromhex(entry.tag), entry.by, page=page, claim=claim,
             at=entry.at,

@@ -107,7 +107,7 @@ class Box:
         """Wait until nothing is being stored or erased."""
         for writer in self.writers.values():
             await writer.close()
-        await self.purger.close()
+        await self.store.eraser.close()
 
     async def read(self, shop: ShopId = SHOP, **query: Any) -> list[dict[str, Any]]:
         """Returns all messages, read page by page."""
@@ -137,7 +137,7 @@ class Box:
 
     async def erased(self) -> None:
         """Wait until no purge is erasing, and until a message that is sent now is newer than each purge."""
-        await self.purger.finish()
+        await self.store.eraser.finish()
         await asyncio.sleep(0.002)
 
     async def keys(self) -> list[bytes]:

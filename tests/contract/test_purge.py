@@ -125,7 +125,7 @@ async def test_a_purge_that_a_crash_cut_short_is_finished_by_the_next_start(box:
     # Messages after the purge stay: in a conversation that was purged, and in a new one.
     new = int(time.time() * 1000) + 1000
     await box.put(text("new", sent_at=new), text("new-anna", customer=ANNA, sent_at=new), text("new-2", sent_at=new))
-    await box.purger.resume_once()
+    await box.store.eraser.resume_once()
     await box.erased()
     assert len(await values(box)) == 3
     assert await box.ids() == ["new-2", "new-anna", "new"]
@@ -174,8 +174,8 @@ async def test_the_age_of_the_oldest_unfinished_purge_is_told(box: Box) -> None:
     await box.connection.command("EXPIRE", keys.purge(purge), 60)
     await box.connection.command("ZADD", "purges", int(time.time()) - 60, f"{purge} {SHOP}")
     await box.connection.command("EXPIRE", "purges", 60)
-    await box.purger.resume_once()
+    await box.store.eraser.resume_once()
     assert told() == pytest.approx(400, abs=5)
     await box.erased()
-    await box.purger.resume_once()
+    await box.store.eraser.resume_once()
     assert told() == 0
