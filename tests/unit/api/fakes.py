@@ -96,18 +96,16 @@ class Refused(PageInboxError):
 
 
 class Store:
-    """Readers, purger, registry and connector in one. `asked` is the last call. The next call raises `fails`."""
+    """Readers, purger, registry and connector in one. `asked` is the last call."""
 
     known: ClassVar = {"m_1", "mid.$cAAB:1.-_"}
 
     def __init__(self) -> None:
         self.asked: tuple[Any, ...] = ()
-        self.fails: Exception | None = None
         self.paused = False
         self.until: int | None = None
         self.labels: tuple[str, ...] = ()
         self.blocked: ConversationId | None = None
-        self.heal: Heal | None = None
         self.known_page = Page(PageId("104200000000001"), NOW * 1000)
 
     async def messages(
@@ -242,16 +240,14 @@ class Store:
         return Page(page, NOW * 1000, state=replace(CONNECTED, heal_since=NOW * 1000))
 
     async def progress(self, shop: ShopId, page: PageId, /) -> Heal | None:
-        """Returns what the test has set."""
-        return self.heal
+        """Returns that the Page was never healed."""
+        return None
 
     def _receipt(self, what: PurgeTarget, *asked: str, complete: bool = True) -> Receipt:
         self._note(what, *asked)
         return Receipt(PurgeId("p-1"), what, NOW * 1000 + 5, asked[-1], complete, 3)
 
     def _note(self, *asked: Any) -> None:
-        if self.fails is not None:
-            raise self.fails
         self.asked = asked
 
 

@@ -1,6 +1,6 @@
 """Blocking a conversation, and deleting by a customer's id."""
 
-from api.models import BlockedModel, ReceiptModel
+from api.models import BlockedModel
 from tests.unit.api.fakes import SHOP, Setup
 
 MOMENT = "2026-02-02T02:40:00.000Z"
@@ -27,27 +27,8 @@ def test_what_is_kept_may_stay_until_it_expires(setup: Setup) -> None:
     assert setup.store.asked == ("block", "demo", CONVERSATION)
 
 
-def test_a_block_is_lifted(setup: Setup) -> None:
-    """Lifting a block that does not exist succeeds too."""
-    setup.client.put(AT)
-    for _ in range(2):
-        answer = setup.client.delete(AT)
-        assert answer.json() == {"conversation_id": CONVERSATION, "blocked": False}
-        BlockedModel.model_validate_json(answer.content)
-        assert setup.client.get(AT).json()["blocked"] is False
-
-
 def test_nonsense_beside_it_is_refused_before_anything_is_done(setup: Setup) -> None:
     """A misspelled `keep_messages` must not delete the messages that the caller wants to keep."""
     for query in ("?keep_message=true", "?keep_messages=1"):
         assert setup.client.put(AT + query).status_code == 400
     assert setup.store.asked == ()
-
-
-def test_a_customer_is_deleted_by_the_id_alone(setup: Setup) -> None:
-    """The receipt does not contain the customer's id."""
-    answer = setup.client.delete(f"{SHOP}/customers/7011122233344455")
-    ReceiptModel.model_validate_json(answer.content)
-    assert answer.json()["what"] == "customer"
-    assert "7011122233344455" not in answer.text
-    assert setup.store.asked == ("customer", "demo", "7011122233344455", "dara")

@@ -14,10 +14,9 @@ from api.graph_models import (
     PostsModel,
     VideosModel,
 )
-from domain.errors import Kind
 from domain.graph import EDGES, GraphQuery
 from domain.ids import PageId
-from tests.unit.api.fakes import FETCHED, SHOP, Refused, Setup
+from tests.unit.api.fakes import FETCHED, SHOP, Setup
 
 PAGE = PageId("104200000000001")
 ROUTES: list[tuple[str, GraphQuery, type[BaseModel]]] = [
@@ -95,29 +94,6 @@ def test_limit_and_after_are_checked_before_anything_is_fetched(setup: Setup, pa
         answer = ask(setup, f"{path}?{query}")
         assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
     assert setup.store.asked == ()
-
-
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize(
-    ("kind", "reason", "status"),
-    [
-        ("invalid", "parameter_refused", 400),
-        ("not_found", "page_not_found", 404),
-        ("conflict", "reconnect_page", 409),
-        ("throttled", "throttled", 429),
-        ("upstream_failed", "graph_unavailable", 502),
-        ("unavailable", "redis_timeout", 503),
-        ("upstream_timeout", "graph_timeout", 504),
-    ],
-)
-def test_a_failure_is_a_problem_of_its_own_status(
-    setup: Setup, path: str, kind: Kind, reason: str, status: int
-) -> None:
-    """Errors of Facebook and of the service, with the time to wait if there is one."""
-    setup.store.fails = Refused(kind, reason, retry_after=40)
-    answer = ask(setup, path)
-    assert (answer.status_code, answer.json()["reason"]) == (status, reason)
-    assert answer.headers.get("retry-after") == ("40" if status in {429, 503} else None)
 
 
 def test_an_item_that_holds_its_id_alone_is_as_described() -> None:

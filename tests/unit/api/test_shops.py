@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from api.models import PageModel, PagesModel, ShopModel
-from domain.errors import Kind
+from api.models import PageModel, ShopModel
 from domain.shop import PageState
-from tests.unit.api.fakes import CONNECTED, NOW, SHOP, Refused, Setup
+from tests.unit.api.fakes import CONNECTED, NOW, SHOP, Setup
 
 MOMENT = "2026-02-02T02:40:00.000Z"
 PAGE = {"page_id": "104200000000001", "connected_at": MOMENT, "status": "webhooks_only", "paused": False}
@@ -31,16 +30,6 @@ def test_a_shop_is_read_and_paused_with_and_without_the_last_slash(setup: Setup,
     answer = setup.client.patch(path, json={"paused": True}, follow_redirects=False)
     assert answer.json() == {"shop": "demo", "paused": True, "pages": [PAGE]}
     assert setup.client.get(path).json()["paused"] is True
-
-
-def test_pages_are_listed_and_read_one_by_one(setup: Setup) -> None:
-    """The answer has the time of the connection. A Page without a token has no fields that need a token."""
-    answer = setup.client.get(f"{SHOP}/pages")
-    assert answer.json() == {"pages": [PAGE]}
-    PagesModel.model_validate_json(answer.content)
-    answer = setup.client.get(f"{SHOP}/pages/104200000000001")
-    assert answer.json() == PAGE
-    PageModel.model_validate_json(answer.content)
 
 
 def test_a_page_is_paused_alone(setup: Setup) -> None:
@@ -90,28 +79,6 @@ def test_a_page_is_paused_by_true_or_false_alone(setup: Setup, body: dict[str, A
     assert setup.store.asked == ()
 
 
-def test_a_page_of_nobody_is_not_found(setup: Setup) -> None:
-    """A Page of another shop is not found either."""
-    answer = setup.client.get(f"{SHOP}/pages/2")
-    assert (answer.status_code, answer.json()["reason"]) == (404, "page_not_found")
-
-
-def test_a_page_is_connected_for_webhooks_alone(setup: Setup) -> None:
-    """The body is `{}`."""
-    answer = setup.client.put(f"{SHOP}/pages/2", json={})
-    assert answer.json() == PAGE | {"page_id": "2"}
-    assert setup.store.asked == ("connect", "demo", "2", None)
-
-
-def test_a_page_is_connected_with_its_token(setup: Setup) -> None:
-    """The token reaches the connector and is in no answer."""
-    answer = setup.client.put(f"{SHOP}/pages/2", json={"access_token": TOKEN})
-    assert answer.json() == PAGE | {"page_id": "2", "status": "connected"} | ALIVE
-    assert TOKEN not in answer.text
-    assert setup.store.asked == ("connect", "demo", "2", TOKEN)
-    PageModel.model_validate_json(answer.content)
-
-
 @pytest.mark.parametrize(
     ("state", "told"),
     [
@@ -144,37 +111,3 @@ def test_the_state_of_a_page_is_told(setup: Setup, state: PageState, told: dict[
     PageModel.model_validate_json(answer.content)
     for path in ("pages", ""):
         assert setup.client.get(f"{SHOP}/{path}").json()["pages"] == [told]
-
-
-@pytest.mark.parametrize(
-    ("kind", "reason", "status"),
-    [
-        ("invalid", "token_of_another_page", 400),
-        ("conflict", "permission_missing", 409),
-        ("throttled", "throttled", 429),
-        ("not_configured", "setting_missing", 501),
-        ("upstream_failed", "graph_unreachable", 502),
-        ("upstream_timeout", "graph_timeout", 504),
-    ],
-)
-def test_a_token_that_does_not_do_is_a_problem(setup: Setup, kind: Kind, reason: str, status: int) -> None:
-    """The problem does not repeat the token."""
-    setup.store.fails = Refused(kind, reason)
-    answer = setup.client.put(f"{SHOP}/pages/2", json={"access_token": TOKEN})
-    assert (answer.status_code, answer.json()["reason"]) == (status, reason)
-    assert TOKEN not in answer.text
-
-
-def test_a_token_with_a_space_in_it_is_refused_before_anybody_is_asked(setup: Setup) -> None:
-    """The answer is 400 and does not repeat the token. The service calls nothing before it."""
-    answer = setup.client.put(f"{SHOP}/pages/2", json={"access_token": f"{TOKEN} x"})
-    assert (answer.status_code, answer.json()["reason"]) == (400, "invalid_field")
-    assert TOKEN not in answer.text
-    assert setup.store.asked == ()
-
-
-def test_another_shops_page_is_a_conflict(setup: Setup) -> None:
-    """The answer is 409, as the contract says."""
-    setup.store.fails = Refused("conflict", "page_of_another_shop")
-    answer = setup.client.put(f"{SHOP}/pages/2", json={})
-    assert (answer.status_code, answer.json()["reason"]) == (409, "page_of_another_shop")

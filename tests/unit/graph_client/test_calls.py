@@ -8,7 +8,6 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from domain.secret import Secret
 from domain.shop import Credentials
 from graph_client.errors import (
     GraphError,
@@ -17,8 +16,6 @@ from graph_client.errors import (
     GraphUnreachable,
     ParameterRefused,
     PermissionMissing,
-    PolicyBlocked,
-    Throttled,
     TokenDead,
     TooMuchData,
 )
@@ -32,7 +29,6 @@ from tests.unit.graph_client.fakes import (
     PAGE,
     SHOP,
     TOKEN,
-    WORDS,
     Asked,
     Budgets,
     Entry,
@@ -86,15 +82,6 @@ async def test_a_call_goes_out_with_the_pages_token_and_is_counted() -> None:
     assert setup.count("graph_seconds_sum", edge="posts") == pytest.approx(0.3)
 
 
-async def test_while_a_budget_is_held_nothing_is_sent() -> None:
-    """Every call would make the block of Facebook longer."""
-    setup = Setup(budgets=Budgets(Entry(held=41.2)))
-    error = await failed(setup, Throttled)
-    assert error.retry_after == 42
-    assert setup.facebook.asked == []
-    assert setup.count("graph_calls_total", edge="posts", outcome="throttled") == 0
-
-
 async def test_a_reserved_place_is_waited_for_before_anything_is_sent() -> None:
     """Each try reserves its own place."""
     setup = Setup(budgets=Budgets(Entry(wait=0.4)))
@@ -130,19 +117,6 @@ async def test_an_outage_is_an_error_after_the_last_try() -> None:
     await failed(setup, GraphUnreachable)
     assert len(setup.facebook.asked) == TRIES
     assert setup.count("graph_retries_total", reason="graph_unreachable") == TRIES - 1
-
-
-@pytest.mark.parametrize(
-    ("code", "error"),
-    [(190, TokenDead), (10, PermissionMissing), (100, ParameterRefused), (32, Throttled), (368, PolicyBlocked)],
-)
-async def test_what_a_second_call_cannot_mend_is_asked_once(code: int, error: type[GraphError]) -> None:
-    """The answer to the caller does not repeat Graph's own words."""
-    setup = Setup()
-    setup.facebook.will(POSTS, refused(code))
-    assert WORDS not in str(await failed(setup, error))
-    assert len(setup.facebook.asked) == 1
-    assert setup.clock.slept == []
 
 
 async def test_too_much_data_is_asked_for_in_halves_down_to_one() -> None:
@@ -188,46 +162,6 @@ async def test_a_token_that_dies_is_told_once_with_the_reason() -> None:
     assert isinstance(dead, TokenDead)
     assert dead.token_reason == "expired"
     assert (len(setup.facebook.asked), len(setup.deaths)) == (2, 1)
-
-
-@pytest.mark.parametrize(
-    ("code", "told"),
-    [
-        (4, ("hold_app", 300)),
-        (32, ("hold", "messenger", 60)),
-        (613, ("hold", "messenger", 5)),
-        (80_001, ("hold", "pages", 120)),
-        (80_006, ("hold", "messenger", 60)),
-    ],
-)
-async def test_a_throttle_holds_the_budget_that_its_code_names(code: int, told: tuple[object, ...]) -> None:
-    """The call uses the budget `messenger` here. Codes that name no budget mean this budget."""
-    setup = Setup()
-    setup.facebook.will(f"GET {PERSON}", refused(code))
-    with pytest.raises(Throttled) as error:
-        await setup.calls.for_page(SHOP, PAGE, "customer", lambda _: Ask("GET", (PERSON,), limit="messenger"))
-    assert setup.budgets.told == [told]
-    assert error.value.retry_after == told[-1]
-    assert setup.budgets.asked == [("messenger", 0.0, 4.0)]
-
-
-@pytest.mark.parametrize(("used", "told"), [(60, []), (80, ["slow"]), (100, ["hold"])])
-async def test_what_headers_say_of_a_budget_is_written_down(used: int, told: list[str]) -> None:
-    """The headers of answers and of errors are used, for every try."""
-    setup = Setup()
-    header = f'{{"{PAGE}":[{{"type":"pages","call_count":{used}}}]}}'
-    setup.facebook.will(POSTS, refused(2, x_business_use_case_usage=header), ok(x_business_use_case_usage=header))
-    await call(setup)
-    assert [what for what, *_ in setup.budgets.told] == told * 2
-    assert setup.count("graph_usage_ratio_count", limit="pages") == 2
-
-
-async def test_a_block_holds_everything_of_the_page() -> None:
-    """A person must solve the problem first."""
-    setup = Setup()
-    setup.facebook.will(POSTS, refused(368))
-    assert (await failed(setup, PolicyBlocked)).retry_after == 3600
-    assert setup.budgets.told == [("hold", "pages", 3600), ("hold", "messenger", 3600)]
 
 
 async def test_when_a_try_took_too_long_the_next_gets_what_is_left() -> None:
@@ -352,14 +286,6 @@ async def test_a_token_of_no_page_is_called_with_on_nobodys_budget() -> None:
     assert answer.body == {"id": "1"}
     assert [one.token for one in setup.facebook.asked] == [APP_TOKEN.reveal()] * 2
     assert setup.budgets.asked == []
-
-
-async def test_a_token_of_no_page_that_is_dead_marks_no_page() -> None:
-    setup = Setup()
-    setup.facebook.will("GET me", refused(190, 463))
-    with pytest.raises(TokenDead):
-        await setup.calls.with_token(Secret("EAA-other"), "me", Ask("GET", ("me",)))
-    assert (setup.deaths, len(setup.facebook.asked)) == ([], 1)
 
 
 async def test_a_call_with_a_token_of_no_page_ends_with_its_deadline() -> None:
