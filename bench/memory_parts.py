@@ -2,9 +2,6 @@
 
 The messages of a filled store are written to an empty store, part after part. After each part, the server's memory is
 read. A table of keys doubles when it is full, so figures of few messages are not exact.
-
-A second layout is measured too, which newer servers offer: one hash per shop, whose fields have their own deadlines
-(HSETEX; Redis 8, Valkey 9). docs/adr/0023-reading.md says why it is not used.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -70,13 +67,6 @@ def measure(kept: StoredData, directory: Path, say: Say) -> list[Figure | NotMea
         parts = _laid_down(_steps(kept), len(kept.messages), binary, directory / slug)
         rows += [Figure(GROUP, f"{name}, {part}", [size], "bytes") for part, size in parts.items()]
         rows.append(Figure(GROUP, f"{name}, all of it", [sum(parts.values())], "bytes"))
-        hashes = _laid_down({"in hashes": _in_hashes(kept)}, len(kept.messages), binary, directory / f"{slug}-hashes")
-        if hashes:
-            values = sum(size for part, size in parts.items() if not part.startswith("index"))
-            beside = "its key, body and deadline"
-            rows.append(
-                Figure(GROUP, f"{name}, a field of a hash instead", list(hashes.values()), "bytes", beside, [values])
-            )
     return rows
 
 
@@ -97,14 +87,8 @@ def _index(kept: StoredData, prefix: bytes) -> Iterator[_Command]:
             yield ("PEXPIREAT", name, end)
 
 
-def _in_hashes(kept: StoredData) -> Iterator[_Command]:
-    for key, text, end in kept.messages:
-        shop, _, id_ = key.removeprefix(b"m:").partition(b"}:")
-        yield ("HSETEX", b"h:" + shop + b"}", "PXAT", end, "FIELDS", 1, id_, text)
-
-
 def _laid_down(steps: dict[str, Iterator[_Command]], messages: int, binary: Path, directory: Path) -> dict[str, float]:
-    """Returns the bytes per message after each step, or nothing if the server does not have the command."""
+    """Returns the bytes per message of each step."""
     found = {}
     with (
         on_core("rest"),
@@ -113,10 +97,7 @@ def _laid_down(steps: dict[str, Iterator[_Command]], messages: int, binary: Path
     ):
         before = used(client)
         for name, commands in steps.items():
-            try:
-                _asked(client, commands)
-            except redis.ResponseError:
-                return {}
+            _asked(client, commands)
             after = used(client)
             found[name] = (after - before) / messages
             before = after
