@@ -11,7 +11,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -133,16 +133,20 @@ async def _open(own: Inbox, watched: Sequence[Tenant], times: _Times, sampled: i
 async def _deliver(port: int, shops: Sequence[Tenant], times: _Times, seconds: float) -> int:
     """Send one message after another, each at its time. Returns the number of messages."""
     messages = named_messages(round(RATE * seconds), shops, random.Random())
-    _, sender = await asyncio.get_running_loop().create_connection(_Sender, "127.0.0.1", port)
+    answers, sender = await asyncio.open_connection("127.0.0.1", port)
     began = time.perf_counter()
     try:
         for number, (mid, request) in enumerate(messages):
             await asyncio.sleep(max(0.0, began + number / RATE - time.perf_counter()))
             sent = times.sent[mid.encode()] = time.perf_counter()
-            await sender.ask(request)
+            sender.write(request)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                answer = await answers.readuntil(b"\r\n\r\n")  # an answer to a delivery has no body
+            if not answer.startswith(b"HTTP/1.1 200"):
+                raise RuntimeError(f"answered {answer[:200]!r}")
             times.answered.append(time.perf_counter() - sent)
     finally:
-        sender.transport.close()
+        sender.close()
     return len(messages)
 
 
@@ -174,33 +178,3 @@ class _Viewer(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.ready.done():
             self.ready.set_exception(RuntimeError(f"the stream ended: {self._rest[:300]!r}"))
-
-
-class _Sender(asyncio.Protocol):
-    """Sends one request after another."""
-
-    transport: asyncio.Transport
-
-    def __init__(self) -> None:
-        self._answer: asyncio.Future[bytes] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
-
-    async def ask(self, request: bytes) -> None:
-        """Send the request, and return when the answer is 200."""
-        self._answer = asyncio.get_running_loop().create_future()
-        self.transport.write(request)
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            answer = await self._answer
-        if not answer.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(f"answered {answer[:200]!r}")
-
-    def data_received(self, data: bytes) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        with suppress(asyncio.InvalidStateError):
-            if self._answer is not None:
-                self._answer.set_exception(RuntimeError(f"connection lost: {exc}"))
