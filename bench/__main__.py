@@ -87,7 +87,7 @@ def report(figures: Sequence[str], effort: Effort) -> None:
     rows = [row for row in found if isinstance(row, Figure)]
     skipped = [one for one in found if isinstance(one, NotMeasured)]
     print(f"\n{table(rows, skipped)}\n")
-    told = {
+    run = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "took_seconds": round(time.monotonic() - began),
         "environment": facts,
@@ -95,7 +95,7 @@ def report(figures: Sequence[str], effort: Effort) -> None:
         "rows": [row.as_json() for row in rows],
         "skipped": [{"group": one.group, "name": one.name, "reason": one.reason} for one in skipped],
     }
-    LATEST.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    LATEST.write_text(json.dumps(run, indent=2, ensure_ascii=False) + "\n")
     print(f"{LATEST.relative_to(Path.cwd()) if LATEST.is_relative_to(Path.cwd()) else LATEST} written")
 
 

@@ -174,8 +174,8 @@ def _judged(page: PageId, shop: ShopId, known: Page, facts: TokenFacts, fields: 
         sentence = f"Connected to {shop}; Facebook delivers none of its messages{_last_event(known)}."
         remedy = "The running service subscribes it again within a day; `page-inbox pages connect` does so at once."
         return _found(page, "fail", sentence, remedy)
-    if unheard := missing(KEPT_FIELDS, fields):
-        sentence = f"Connected to {shop}; Facebook does not deliver {', '.join(unheard)}."
+    if undelivered := missing(KEPT_FIELDS, fields):
+        sentence = f"Connected to {shop}; Facebook does not deliver {', '.join(undelivered)}."
         return _found(page, "warn", sentence, "Subscribe it again with `page-inbox pages connect`.")
     if facts.expires_at is not None and facts.expires_at - now <= TOKEN_WARNING_MS:
         sentence = f"Connected to {shop}; its token ends at {rfc3339(facts.expires_at)}."

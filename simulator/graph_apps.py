@@ -52,8 +52,8 @@ def subscribe(world: World, call: Call, token: Token) -> Document:
         needed = world.field_permissions.get(field)
         if needed is not None and needed not in token.scopes:
             # If one field is not allowed for the token, Facebook refuses the whole list.
-            told = f"(#200) To subscribe to the {field} field, one of these permissions is needed: {needed}"
-            raise GraphErrorAnswer(200, told, status=403)
+            message = f"(#200) To subscribe to the {field} field, one of these permissions is needed: {needed}"
+            raise GraphErrorAnswer(200, message, status=403)
     world.pages[page].subscriptions[token.app_id] = fields
     return {"success": True}
 

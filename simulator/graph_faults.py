@@ -115,8 +115,8 @@ def throttles(
         headers = ((APP_USAGE, _app_counters(100)),)
     if page is not None:
         headers = ((BUSINESS_USAGE, json.dumps({page: [_counters(kind, 100, minutes)]})),)
-    told = message or f"(#{code}) There have been too many calls to this Page account. Wait a bit and try again."
-    return Fails(code, message=told, is_transient=True, headers=headers)
+    sentence = message or f"(#{code}) There have been too many calls to this Page account. Wait a bit and try again."
+    return Fails(code, message=sentence, is_transient=True, headers=headers)
 
 
 APP_USAGE = "x-app-usage"

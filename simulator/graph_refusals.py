@@ -91,5 +91,5 @@ def dead_token(subcode: int | None) -> GraphErrorAnswer:
     """The token is not valid any more, or, with subcode None, never was valid."""
     if subcode is None:
         return GraphErrorAnswer(190, "Invalid OAuth access token - Cannot parse access token", status=401)
-    told = _DEAD.get(subcode, "The session is invalid.")
-    return GraphErrorAnswer(190, f"Error validating access token: {told}", subcode=subcode, status=401)
+    why = _DEAD.get(subcode, "The session is invalid.")
+    return GraphErrorAnswer(190, f"Error validating access token: {why}", subcode=subcode, status=401)

@@ -94,8 +94,8 @@ class Sender:
         except (TimeoutError, httpx2.RequestError):
             raise TargetRefused("no_answer", f"{self._url} does not answer. Is the service running?") from None
         if status == httpx2.codes.UNAUTHORIZED:
-            told = "The service refuses the signature: its FACEBOOK_APP_SECRET is another one."
-            raise TargetRefused("signature_refused", told)
+            sentence = "The service refuses the signature: its FACEBOOK_APP_SECRET is another one."
+            raise TargetRefused("signature_refused", sentence)
         if status not in (httpx2.codes.OK, httpx2.codes.SERVICE_UNAVAILABLE):
             raise TargetRefused("no_webhook", f"{self._url} answers {status}, as no webhook does. It ends in /webhook.")
 
