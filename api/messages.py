@@ -1,4 +1,4 @@
-"""The handlers with which a shop reads and purges: messages, with telephone numbers, conversations, and receipts."""
+"""The handlers with which a shop reads its messages, with telephone numbers, and its conversations."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -7,16 +7,15 @@ from typing import Protocol, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import conversation_json, message_json, receipt_answer
+from api.answers import conversation_json, message_json
 from api.at_once import AtOnce
-from api.call import AuthorizedCall, answer, answer_bytes, slice_body
+from api.call import AuthorizedCall, answer_bytes, slice_body
 from api.compression import Compression
 from api.params import ConversationsQuery, MessagesQuery
 from api.phone_places import PhoneNumbers
 from domain import limits
-from domain.ids import ConversationId, MessageId, PageId, Psid, PurgeId, ShopId
+from domain.ids import MessageId, PageId, ShopId
 from domain.kept import KeptConversation, KeptMessage
-from domain.purge import Receipt
 from domain.query import MessageQuery, Slice
 
 Kept = TypeVar("Kept", KeptMessage, KeptConversation)
@@ -59,34 +58,6 @@ class ConversationReader(Protocol):
         ...
 
 
-class Purger(Protocol):
-    """Purges. It returns a receipt when the target cannot be read any more on any replica."""
-
-    async def purge_shop(self, shop: ShopId, requested_by: str, /) -> Receipt:
-        """Purge everything that is kept of the shop."""
-        ...
-
-    async def purge_conversation(self, shop: ShopId, conversation: ConversationId, requested_by: str, /) -> Receipt:
-        """Purge everything that is kept of one conversation."""
-        ...
-
-    async def purge_message(self, shop: ShopId, message: MessageId, requested_by: str, /) -> Receipt:
-        """Purge one message."""
-        ...
-
-    async def receipt(self, shop: ShopId, purge: PurgeId, /) -> Receipt:
-        """Returns the receipt of an earlier purge. Raises an error of kind not_found."""
-        ...
-
-
-class CustomerPurger(Protocol):
-    """Purges by a customer's id."""
-
-    async def purge(self, shop: ShopId, customer: Psid, requested_by: str, /) -> Receipt:
-        """Purge everything that is kept of the customer, at each of the shop's Pages."""
-        ...
-
-
 class Messages:
     """The handlers."""
 
@@ -94,8 +65,6 @@ class Messages:
         self,
         reader: MessageReader,
         conversations: ConversationReader,
-        purger: Purger,
-        customers: CustomerPurger,
         compression: Compression,
     ) -> None:
         self._reader = reader
@@ -108,8 +77,6 @@ class Messages:
             f"This shop does {limits.SEARCHES_AT_ONCE} searches at present; wait until one has ended.",
             retry_after=1,
         )
-        self._purger = purger
-        self._customers = customers
 
     async def list(self, call: AuthorizedCall) -> Response:
         """GET messages"""
@@ -152,28 +119,3 @@ class Messages:
     def _answer(self, request: Request, name: str, found: Slice[bytes], searched: bool) -> Response:
         body = slice_body(name, found.items, found.next_cursor, found.looked_at if searched else None)
         return self._compression.answer(body, request.headers.get("accept-encoding", ""))
-
-    async def purge_all(self, call: AuthorizedCall) -> Response:
-        """DELETE messages"""
-        return answer(receipt_answer(await self._purger.purge_shop(call.shop, call.principal.subject)))
-
-    async def purge_conversation(self, call: AuthorizedCall) -> Response:
-        """DELETE conversations/{id}"""
-        conversation = ConversationId(call.ids["id"])
-        return answer(
-            receipt_answer(await self._purger.purge_conversation(call.shop, conversation, call.principal.subject))
-        )
-
-    async def purge_one(self, call: AuthorizedCall) -> Response:
-        """DELETE messages/{id}"""
-        message = MessageId(call.ids["id"])
-        return answer(receipt_answer(await self._purger.purge_message(call.shop, message, call.principal.subject)))
-
-    async def purge_customer(self, call: AuthorizedCall) -> Response:
-        """DELETE customers/{psid}"""
-        customer = Psid(call.ids["psid"])
-        return answer(receipt_answer(await self._customers.purge(call.shop, customer, call.principal.subject)))
-
-    async def receipt(self, call: AuthorizedCall) -> Response:
-        """GET purges/{purge_id}"""
-        return answer(receipt_answer(await self._purger.receipt(call.shop, PurgeId(call.ids["purge_id"]))))

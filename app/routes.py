@@ -44,6 +44,7 @@ from api.models import (
     TicketModel,
 )
 from api.params import AuditQuery, BlockQuery, ConversationsQuery, MessagesQuery, StreamQuery
+from api.purges import Purges
 from api.route import Route
 from api.shops import Shops
 from api.stream import Stream
@@ -71,8 +72,8 @@ FETCH: Final = (404, 409, 429, 502, 504)
 def table(services: Services) -> list[Route]:
     """Returns every route that Starlette serves. `factory.py` handles `/webhook` first, because it is called often."""
     store, graph_parts = services.store, services.graph
-    compression = Compression(token_bytes)
-    messages = Messages(store.reader, store.conversations, store.purger, store.customers, compression)
+    messages = Messages(store.reader, store.conversations, Compression(token_bytes))
+    purges = Purges(store.purger, store.customers)
     blocked = Blocked(store.blocked, store.purger)
     marking = Marking(store.staff_marks, store.labels)
     shops = Shops(
@@ -99,7 +100,7 @@ def table(services: Services) -> list[Route]:
         Route("GET", f"{SHOP}/messages", messages.list, "listMessages", READ,
               "Messages, the last received first.", query=MessagesQuery, answer=MessagesModel, statuses=(429,),
               tag="Reading"),
-        Route("DELETE", f"{SHOP}/messages", messages.purge_all, "purgeMessages", PURGE,
+        Route("DELETE", f"{SHOP}/messages", purges.shop, "purgeMessages", PURGE,
               "Delete every message of the shop.", answer=ReceiptModel, tag="Deleting"),
         Route("GET", f"{SHOP}/messages/{{id}}", messages.one, "readMessage", READ,
               "One message.", answer=MessageModel, statuses=(404,), tag="Reading"),
@@ -108,7 +109,7 @@ def table(services: Services) -> list[Route]:
               tag=FACEBOOK,
               description="For a picture whose stored address has expired. `n` is the position in `attachments`, "
               "from 0."),
-        Route("DELETE", f"{SHOP}/messages/{{id}}", messages.purge_one, "purgeMessage", PURGE,
+        Route("DELETE", f"{SHOP}/messages/{{id}}", purges.message, "purgeMessage", PURGE,
               "Delete one message.", answer=ReceiptModel, tag="Deleting"),
         Route("GET", f"{SHOP}/conversations", messages.conversations, "listConversations", READ,
               "Conversations, newest activity first.", query=ConversationsQuery, answer=ConversationsModel,
@@ -129,7 +130,7 @@ def table(services: Services) -> list[Route]:
         Route("PUT", f"{SHOP}/labels", marking.replace_labels, "changeLabels", ADMIN,
               "Replace the list of labels.", body=LabelList, answer=LabelsModel, tag="Shop and Pages",
               description="Marks keep a label that the new list does not have."),
-        Route("DELETE", f"{SHOP}/conversations/{{id}}", messages.purge_conversation, "purgeConversation", PURGE,
+        Route("DELETE", f"{SHOP}/conversations/{{id}}", purges.conversation, "purgeConversation", PURGE,
               "Delete a conversation.", answer=ReceiptModel, tag="Deleting"),
         Route("GET", BLOCKED, blocked.state, "readBlocked", PURGE,
               "Whether a conversation is blocked.", answer=BlockedModel, tag="Restricting",
@@ -141,9 +142,9 @@ def table(services: Services) -> list[Route]:
               "messages are deleted."),
         Route("DELETE", BLOCKED, blocked.lift, "unblockConversation", PURGE,
               "Unblock a conversation: store its messages again.", answer=BlockedModel, tag="Restricting"),
-        Route("DELETE", f"{SHOP}/customers/{{psid}}", messages.purge_customer, "purgeCustomer", PURGE,
+        Route("DELETE", f"{SHOP}/customers/{{psid}}", purges.customer, "purgeCustomer", PURGE,
               "Delete a customer's messages at every Page of the shop.", answer=ReceiptModel, tag="Deleting"),
-        Route("GET", f"{SHOP}/purges/{{purge_id}}", messages.receipt, "readReceipt", PURGE,
+        Route("GET", f"{SHOP}/purges/{{purge_id}}", purges.receipt, "readReceipt", PURGE,
               "The receipt of a deletion, kept for 30 days.", answer=ReceiptModel, statuses=(404,), tag="Deleting"),
         Route("GET", SHOP, shops.state, "readShop", ADMIN,
               "The shop's state.", answer=ShopModel, also=(f"{SHOP}/",),
