@@ -12,24 +12,18 @@ from typing import ClassVar, Final, Protocol
 import structlog
 
 from api import sse
-from api.answers import event_json, json_of
-from api.models import GapModel, ReadyModel
-from api.phones import in_message
+from api.stream_events import StreamEvents
 from api.viewer import Viewer
 from domain import limits
 from domain.errors import Kind, PageInboxError
 from domain.ids import ShopId
-from domain.kept import KeptMessage
-from domain.moment import rfc3339
-from domain.stream import End, Gap, Start, StreamEvent, Stretch
+from domain.stream import End, Start, Stretch
 from domain.turn import Turns
 
 HEARTBEAT_SECONDS: Final = 15.0
 """Proxies usually close a connection on which nothing is sent for 30 s or more."""
 READY_AGAIN_BEATS: Final = 240
 """After an hour without an event the viewer gets a new id, before its present id becomes too old."""
-RETRY_MS: Final = 2_000
-"""Milliseconds that a browser waits before it connects again."""
 
 PACE_SECONDS: Final = 50e-6
 """Processor time to send to one viewer. Most of it is in the operating system. After each batch of events the follower
@@ -176,7 +170,7 @@ class ShopViewers:
                 viewer.end("failed")
 
     def _push_ready(self, viewer: Viewer) -> None:
-        viewer.push(self._fan_out.ready(self._shop, max(self.position, viewer.position)))
+        viewer.push(self._fan_out.events.ready(self._shop, max(self.position, viewer.position)))
 
     def _deliver(self, stretch: Stretch) -> float:
         if any(event.name == "purge" for event in stretch.events):
@@ -185,7 +179,7 @@ class ShopViewers:
                 if viewer.behind:
                     self.viewers.discard(viewer)
         for event in stretch.events:
-            chunk = self._fan_out.encode(self._shop, event)
+            chunk = self._fan_out.events.of(self._shop, event)
             receivers = [one for one in self.viewers if event.position is None or one.position < event.position]
             for viewer in receivers:
                 viewer.push(chunk, event.position)
@@ -213,6 +207,7 @@ class FanOut:
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self.feed = feed
+        self.events = StreamEvents(feed.event_id, now)
         self.metrics = metrics
         self.turns = turns
         self._now = now
@@ -254,21 +249,6 @@ class FanOut:
             viewers.close()
             if self._shops.get(shop) is viewers:
                 del self._shops[shop]
-
-    def encode(self, shop: ShopId, event: StreamEvent) -> bytes:
-        """Returns an event as bytes."""
-        numbers = in_message(event.content.content) if isinstance(event.content, KeptMessage) else ()
-        id_ = None if event.position is None else self.feed.event_id(shop, event.position)
-        return sse.encode(event.name, event_json(event, numbers), id_)
-
-    def gap(self, shop: ShopId, gap: Gap, position: int) -> bytes:
-        """Returns the event `gap`: events were lost, and the stream begins at this position."""
-        return sse.encode("gap", json_of(GapModel(reason=gap)), self.feed.event_id(shop, position))
-
-    def ready(self, shop: ShopId, position: int) -> bytes:
-        """Returns the event `ready`: everything up to this position is sent, and later events come as they happen."""
-        data = json_of(ReadyModel(at=rfc3339(round(self._now() * 1000))))
-        return sse.encode("ready", data, self.feed.event_id(shop, position), RETRY_MS)
 
     def sent(self, position: int) -> None:
         """Measure the time since the event at this position was stored."""

@@ -14,10 +14,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api import sse
-from api.answers import json_of
 from api.call import AuthorizedCall, answer
 from api.fan_out import FanOut, ShopViewers
-from api.models import EndModel, TicketModel
+from api.models import TicketModel
 from api.params import StreamQuery
 from api.viewer import Viewer
 from domain.errors import PageInboxError
@@ -103,7 +102,7 @@ class _EventStream(Response):
                 # If a blocked viewer continues to read, it gets the reason and the end of the answer.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LAST_SECONDS):
-                        data = sse.encode("end", json_of(EndModel(reason=viewer.ended or "failed")))
+                        data = self._fan_out.events.end(viewer.ended or "failed")
                         await send({"type": "http.response.body", "body": data, "more_body": False})
         finally:
             expiry.cancel()
@@ -112,7 +111,7 @@ class _EventStream(Response):
 
     async def _serve(self, group: ShopViewers, viewer: Viewer, send: Send) -> None:
         if self._start.gap is not None:
-            await _send(viewer, send, self._fan_out.gap(self._shop, self._start.gap, self._start.position))
+            await _send(viewer, send, self._fan_out.events.gap(self._shop, self._start.gap, self._start.position))
         while viewer.ended is None:
             if viewer.behind:
                 group.leave(viewer)
@@ -142,7 +141,7 @@ class _EventStream(Response):
                 for event in stretch.events:
                     if self._fan_out.turns.over():
                         await self._fan_out.turns.turn(self._shop)
-                    chunks.append(self._fan_out.encode(self._shop, event))
+                    chunks.append(self._fan_out.events.of(self._shop, event))
                 await _send(viewer, send, b"".join(chunks))
             viewer.position = viewer.taken = stretch.position
             if any(event.ends for event in stretch.events):
