@@ -11,14 +11,11 @@ from hashlib import sha256
 from typing import Final
 
 from cache.errors import Corrupt
-from cache.server.connection import Arg, Connection
+from cache.server.connection import Arg, Command, Connection
 from cache.server.scan import scan_hash, scored
 
 PART: Final = 500
 """Fields, members or entries in one part."""
-
-Command = tuple[str, bytes, *tuple[Arg, ...]]
-"""A command for `Connection.commands_at_once`."""
 
 Items = list[tuple[bytes, bytes]]
 

@@ -25,7 +25,7 @@ class Heals:
         self._connection = connection
 
     async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
-        """Returns the last run and the refused conversations; Returns None if there is no record, or if another version
+        """Returns the last run and the refused conversations; None if there is no record, or if another version
         of the service wrote it."""
         raw = await self._connection.command("GET", shop_keys(shop).heal(page))
         try:

@@ -131,7 +131,7 @@ class Reader:
         return Slice(items, self._cursors.write(shop, "m", position or 0), looked)
 
     async def count(self, shop: ShopId) -> int:
-        """Returns how many messages are kept. Messages that a purge of a part of the shop hides count until erased."""
+        """Returns about how many messages are kept: a hidden or expired message counts until its entry is removed."""
         keys = shop_keys(shop)
         watermark = await self._connection.command("HGET", keys.registry, "watermark")
         return int(await self._connection.command("ZCOUNT", keys.shop_index, f"({int(watermark or 0)}", "+inf"))

@@ -39,7 +39,7 @@ class PurgeReplay:
         for first in range(0, len(entries), LOOKED_UP):
             some = entries[first : first + LOOKED_UP]
             receipts = [shop_keys(ShopId(entry.shop)).purge(PurgeId(entry.purge)) for entry in some]
-            there = await self._connection.commands_at_once([("EXISTS", key) for key in receipts], writes=False)
+            there = await self._connection.commands_at_once([("EXISTS", key) for key in receipts])
             missing += [entry for entry, exists in zip(some, there, strict=True) if every or not exists]
         for entry in missing:
             await self._again(entry)

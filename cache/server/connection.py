@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from copy import copy
 from hashlib import sha1
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from redis import exceptions as redis_errors
 from redis.asyncio import Redis, RedisCluster
@@ -15,6 +15,12 @@ from cache.server.exchange import IN_SERVICE, One, Request, TimeLimits
 from cache.server.exchange import Arg as Arg
 from cache.server.exchange import Reply as Reply
 from cache.server.failures import FAILURES, reason_of
+
+Command = tuple[str, bytes, *tuple[Arg, ...]]
+"""A command with one key."""
+
+READS: Final = frozenset({"DUMP", "EXISTS", "GET", "PEXPIRETIME", "STRLEN", "TYPE"})
+"""Commands for `commands_at_once` that write nothing, so they do not wait for replicas."""
 
 
 class ReplyGuard(Protocol):
@@ -147,15 +153,13 @@ class Connection:
         replies = await self._replies([(key, ("GET", key)) for key in keys], writes=False)
         return [Unavailable(reason_of(reply)) if isinstance(reply, Exception) else reply for reply in replies]
 
-    async def commands_at_once(
-        self, commands: Sequence[tuple[str, bytes, *tuple[Arg, ...]]], *, writes: bool = True
-    ) -> list[Reply]:
-        """Send several commands with one key each, in one round trip to each node that has one of the keys. Without
-        `writes`, no command waits for replicas.
+    async def commands_at_once(self, commands: Sequence[Command]) -> list[Reply]:
+        """Send several commands with one key each, in one round trip to each node that has one of the keys.
 
         Raises:
             Unavailable: at least one of them could not be carried out, or its answer was lost.
         """
+        writes = any(command[0] not in READS for command in commands)
         replies = await self._replies([(command[1], command) for command in commands], writes=writes)
         for reply in replies:
             if isinstance(reply, Exception):

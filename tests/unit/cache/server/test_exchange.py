@@ -142,3 +142,16 @@ async def test_a_write_that_must_send_its_script_also_waits_for_replicas(pool: F
     with pytest.raises(Unavailable) as caught:
         await connection.run(Script("#!lua\n")([b"key"], []))
     assert caught.value.reason == "redis_not_replicated"
+
+
+async def test_a_read_waits_for_no_replica(pool: FakePool) -> None:
+    """Without replicas, Pages and messages can still be read."""
+    client: Any = FakeClient()
+    client.connection_pool = pool
+    connection = Connection(client, wait_replicas=1, limits=PATIENT)
+    assert await connection.commands_at_once([("GET", b"key"), ("EXISTS", b"key")]) == [b"OK", b"OK"]
+    assert await connection.get_each([b"key"]) == [b"OK"]
+    await connection.get_each([b"key"])
+    pool.taken[0].replies = [b"OK", b"OK", 0, 0]  # the last two to PUBLISH and WAIT
+    with pytest.raises(Unavailable):
+        await connection.commands_at_once([("GET", b"key"), ("SET", b"key", b"value")])
