@@ -94,6 +94,7 @@ class Facebook:
     script: defaultdict[str, list[Step]] = field(default_factory=lambda: defaultdict(list))
     asked: list[Asked] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    closed: int = 0
 
     def will(self, what: str, *steps: Step) -> None:
         """Prepare these answers, in this order."""
@@ -117,9 +118,13 @@ class Facebook:
             raise step
         return step if isinstance(step, httpx2.Response) else await step(asked)
 
+    def close(self) -> None:
+        """Count that the connections were closed."""
+        self.closed += 1
+
     def client(self, *, app_secret: Secret | None = APP_SECRET, now: Callable[[], float] = lambda: 1.77e9) -> Client:
         """Returns a client that uses this network."""
-        network = Network(self)
+        network = Network(self, self.close)
         return Client(
             base_url="https://graph.example", version=VERSION, app_secret=app_secret, now=now, network=network
         )
@@ -128,8 +133,11 @@ class Facebook:
 class Network(httpcore2.AsyncConnectionInterface):
     """A network that calls a function."""
 
-    def __init__(self, answer: Callable[[httpx2.Request], Awaitable[httpx2.Response]]) -> None:
+    def __init__(
+        self, answer: Callable[[httpx2.Request], Awaitable[httpx2.Response]], close: Callable[[], None] = lambda: None
+    ) -> None:
         self._answer = answer
+        self._close = close
 
     async def handle_async_request(self, request: httpcore2.Request) -> httpcore2.Response:
         """Answer one request."""
@@ -143,7 +151,8 @@ class Network(httpcore2.AsyncConnectionInterface):
         return httpcore2.Response(found.status_code, headers=found.headers.raw, content=found.stream)
 
     async def aclose(self) -> None:
-        """Do nothing."""
+        """Close the network."""
+        self._close()
 
 
 class NoStore(Registry, Watchlist, Grants, Purger):

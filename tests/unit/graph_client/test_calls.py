@@ -32,8 +32,6 @@ from tests.unit.graph_client.fakes import (
     Asked,
     Budgets,
     Entry,
-    Facebook,
-    Network,
     Setup,
     ok,
     refused,
@@ -298,18 +296,10 @@ async def test_a_call_with_a_token_of_no_page_ends_with_its_deadline() -> None:
 
 async def test_closing_closes_the_connections() -> None:
     """This also works if there were no connections."""
-    closed = []
-
-    class Closable(Network):
-        async def aclose(self) -> None:
-            closed.append(self)
-
-    facebook = Facebook()
-    facebook.will("GET me", ok({}))
-    setup = Setup(facebook=facebook)
+    setup = Setup()
+    setup.facebook.will("GET me", ok({}))
     await setup.calls.close()
-    setup.calls._client._network = Closable(facebook)
     await setup.calls.with_token(APP_TOKEN, "me", Ask("GET", ("me",)))
-    assert closed == []
+    assert setup.facebook.closed == 0
     await setup.calls.close()
-    assert len(closed) == 1
+    assert setup.facebook.closed == 1
