@@ -154,7 +154,7 @@ async def _pages(store: Store, found_pages: Callable[[int], None], *, ask_facebo
     found_pages(len(found))
     try:
         async for finding in examine_pages(
-            sorted(found), store.shops, graph.pages, now=unix_milliseconds, ask_facebook=ask_facebook
+            sorted(found), store.shops, graph.page_setup, now=unix_milliseconds, ask_facebook=ask_facebook
         ):
             yield finding
         async for finding in examine_heals(sorted(found), store.shops, graph.heals):

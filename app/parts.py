@@ -49,6 +49,7 @@ from graph_client.client import Client
 from graph_client.graph_reader import GraphReader
 from graph_client.heal_requests import Healing
 from graph_client.page_remover import PageRemover
+from graph_client.page_setup import PageSetup
 from graph_client.pages import Pages
 from graph_client.token_death import TokenDeath
 from ops import values
@@ -214,15 +215,15 @@ class GraphParts:
             "FACEBOOK_APP_SECRET": secret,
             "SEAL_KEYS": settings.seal_keys,
         }
+        app_token = Secret(f"{settings.app_id}|{secret.reveal()}" if secret else "")
+        self.page_setup = PageSetup(self.calls, app_id=settings.app_id or "", app_token=app_token)
         self.pages = Pages(
-            self.calls,
+            self.page_setup,
             store.shops,
             self.watchlist,
             self.grants,
             store.purger,
             Claims(store.shops, store.purger, store.audit_log),
-            app_id=settings.app_id or "",
-            app_token=Secret(f"{settings.app_id}|{secret.reveal()}" if secret else ""),
             missing_settings=[name for name, value in needs.items() if not value],
             now=unix_milliseconds,
         )

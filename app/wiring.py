@@ -93,7 +93,7 @@ class Services:
         self.watch = Watch(
             graph.watchlist,
             store.shops,
-            graph.pages,
+            graph.page_setup,
             healer,
             graph.grants,
             metrics,

@@ -26,7 +26,7 @@ from graph_client.errors import (
     TokenDead,
 )
 from graph_client.fields import KEPT_FIELDS, NEEDED_FIELDS, missing
-from graph_client.pages import Pages
+from graph_client.page_setup import PageSetup
 from graph_client.store import Heals, Registry
 from graph_client.token_facts import TokenFacts
 from graph_client.wire import Ask
@@ -94,7 +94,12 @@ def _away(error: GraphError) -> str:
 
 
 async def examine_pages(
-    pages: Iterable[PageId], registry: Registry, facebook: Pages, *, now: Callable[[], int], ask_facebook: bool = True
+    pages: Iterable[PageId],
+    registry: Registry,
+    facebook: PageSetup,
+    *,
+    now: Callable[[], int],
+    ask_facebook: bool = True,
 ) -> AsyncIterator[Finding]:
     """Yield one finding for each Page, in no fixed order. Without `ask_facebook`, only the stored state is checked.
 
@@ -124,7 +129,7 @@ async def examine_pages(
 
 
 async def _examined(
-    page: PageId, registry: Registry, facebook: Pages, now: Callable[[], int], *, ask_facebook: bool
+    page: PageId, registry: Registry, facebook: PageSetup, now: Callable[[], int], *, ask_facebook: bool
 ) -> tuple[Finding, bool]:
     """Returns a finding, and True if Facebook did not answer."""
     try:
@@ -144,7 +149,7 @@ async def _examined(
         return _found(page, "fail", f"{error}", remedy), False
 
 
-async def _page(page: PageId, registry: Registry, facebook: Pages, now: int, *, ask_facebook: bool) -> Finding:
+async def _page(page: PageId, registry: Registry, facebook: PageSetup, now: int, *, ask_facebook: bool) -> Finding:
     shop = await registry.owner(page)
     if shop is None:
         return _found(page, "ok", "It was disconnected just now.")

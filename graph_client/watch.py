@@ -22,7 +22,7 @@ from graph_client.account import TokenDied
 from graph_client.errors import TokenDead
 from graph_client.fields import NEEDED_FIELDS, missing
 from graph_client.heal import Healer
-from graph_client.pages import Pages
+from graph_client.page_setup import PageSetup
 from graph_client.schedule import DAY, fields_untried, missed_since, next_look
 from graph_client.store import Grants, Registry, Watchlist
 from ops.metrics import Metrics
@@ -52,7 +52,7 @@ class Watch:
         self,
         watchlist: Watchlist,
         registry: Registry,
-        facebook: Pages,
+        facebook: PageSetup,
         healer: Healer,
         grants: Grants,
         metrics: Metrics,

@@ -19,7 +19,7 @@ from graph_client.client import Client
 from graph_client.errors import GraphTimeout, GraphUnreachable, Throttled, TokenDead
 from graph_client.examine import AT_ONCE, GIVE_UP, examine_app, examine_pages
 from graph_client.fields import FIELDS
-from graph_client.pages import Pages
+from graph_client.page_setup import PageSetup
 from graph_client.token_facts import TokenFacts
 from tests.unit.graph_client.fakes import ALIVE, CREDENTIALS, SHOP, WORDS, Network, NoStore, ok, refused
 
@@ -117,7 +117,7 @@ class Setup(NoStore):
     async def found(self, *, ask_facebook: bool = True) -> dict[str, Finding]:
         """Returns the findings by Page, without any token."""
         pages = list(self.known)
-        facebook = cast("Pages", self)
+        facebook = cast("PageSetup", self)
         findings = [one async for one in examine_pages(pages, self, facebook, now=lambda: 0, ask_facebook=ask_facebook)]
         assert len(findings) == len(pages)
         for finding in findings:

@@ -22,7 +22,8 @@ from graph_client.errors import (
     Throttled,
 )
 from graph_client.fields import FIELDS, NEEDED_PERMISSIONS, WANTED_PERMISSIONS
-from graph_client.pages import AppRefused, Pages
+from graph_client.page_setup import AppRefused, PageSetup
+from graph_client.pages import Pages
 from graph_client.schedule import DAY, KEPT, MARGIN, SOON
 from graph_client.token_facts import TokenRefused
 from tests.unit.graph_client.fakes import APP_TOKEN, PAGE, SHOP, TOKEN, WORDS, Asked, NoStore, Setup, ok, refused
@@ -55,15 +56,14 @@ class World(NoStore):
     def __post_init__(self) -> None:
         self.facebook = self.setup.facebook
         self.told = self.facebook.told
+        self.page_setup = PageSetup(self.setup.calls, app_id=APP, app_token=APP_TOKEN)
         self.pages = Pages(
-            self.setup.calls,
+            self.page_setup,
             self,
             self,
             self,
             self,
             cast("Claims", self),
-            app_id=APP,
-            app_token=APP_TOKEN,
             missing_settings=(),
             now=lambda: NOW + self.passed,
         )
@@ -299,7 +299,7 @@ async def test_a_failure_that_has_nothing_to_do_with_fields_is_not_tried_with_fe
     world = World()
     world.facebook.will(SUBSCRIBE, refused(32))
     with pytest.raises(Throttled):
-        await world.pages.subscribe(SHOP, PAGE)
+        await world.page_setup.subscribe(SHOP, PAGE)
     assert world.told == [SUBSCRIBE]
 
 
@@ -356,7 +356,7 @@ async def test_of_a_pages_subscriptions_this_apps_counts(apps: list[Any], fields
     """Other apps may have subscriptions of the same Page."""
     world = World(replace(PageState(NOW, token_alive=True)))
     world.facebook.will(SUBSCRIPTION, ok({"data": apps}))
-    assert await world.pages.subscribed_fields(SHOP, PAGE) == fields
+    assert await world.page_setup.subscribed_fields(SHOP, PAGE) == fields
     assert world.facebook.asked[0].query["fields"] == "id,subscribed_fields"
 
 
@@ -365,7 +365,7 @@ async def test_a_subscription_that_cannot_be_asked_for_is_not_taken_for_lost() -
     world = World()
     world.facebook.will(SUBSCRIPTION, refused(10))
     with pytest.raises(GraphError):
-        await world.pages.subscribed_fields(SHOP, PAGE)
+        await world.page_setup.subscribed_fields(SHOP, PAGE)
 
 
 @pytest.mark.parametrize(("told", "person"), [({"user_id": "10000000000000042"}, "10000000000000042"), ({}, None)])

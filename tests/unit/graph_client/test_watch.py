@@ -16,7 +16,7 @@ from graph_client.errors import GraphUnavailable, Throttled, TokenDead
 from graph_client.fields import FIELDS
 from graph_client.heal import Healer, TurnResult
 from graph_client.heartbeat import Heartbeat
-from graph_client.pages import Pages, Subscription
+from graph_client.page_setup import PageSetup, Subscription
 from graph_client.schedule import DAY, MARGIN, SILENCE
 from graph_client.token_facts import TokenFacts
 from graph_client.watch import AGAIN, LEASE, Watch
@@ -165,7 +165,7 @@ async def never(_: float) -> None:
 def watch(world: World, metrics: Metrics | None = None) -> Watch:
     """Returns a watch that uses this world."""
     metrics = metrics or Metrics(CollectorRegistry())
-    facebook, healer = cast("Pages", world), cast("Healer", world)
+    facebook, healer = cast("PageSetup", world), cast("Healer", world)
     return Watch(world, world, facebook, healer, world, metrics, token_died=world.died, now=lambda: NOW, sleep=never)
 
 
