@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from click.testing import CliRunner
@@ -92,17 +92,27 @@ def typed(folder: Path) -> Typed:
     return run
 
 
-def test_one_machine_without_docker(folder: Path, typed: Typed) -> None:
+def test_one_machine_without_docker_its_backup_and_its_moves(folder: Path, typed: Typed) -> None:
     """The doctor finds no fault. Deliveries are accepted, read and deleted, posts come from Facebook, and every program
-    ends.
+    ends. After a backup, a loss of everything, and a move, the shop has its Page, and messages that were moved.
     """
     try:
         (folder / "bin" / "valkey-server").symlink_to(find_server())
     except EmbeddedRefused as error:
         pytest.skip(str(error))
     port, ops_port = free_ports(2)
-    first, *others = commands("docs/operate.md", "### Without Docker")
-    script = "".join([first, "cp facebook/* secrets/\n", *others])
+    first, *used, end = commands("docs/operate.md", "### Without Docker")
+    backup, lost, moved = (
+        "".join(commands("docs/backup.md", heading))
+        for heading in (
+            "## A backup each hour, and a journal of purges",
+            "## Redis is lost",
+            "## Moving to another Redis, or to a cluster",
+        )
+    )
+    send = f'page-inbox simulate --url "http://127.0.0.1:{port}/webhook" --page {PAGE} --count 5\n'
+    parts = [first, "cp facebook/* secrets/\n", *used, backup, send, lost, send, moved, end]
+    script = "".join([*parts, 'kill "$(cat new/valkey.pid)"\n'])
     script = script.replace("PORT=8000 OPS_PORT=9000", f"PORT={port} OPS_PORT={ops_port}")
     assert f"OPS_PORT={ops_port}" in script
     (folder / "facebook").mkdir()
@@ -119,48 +129,13 @@ def test_one_machine_without_docker(folder: Path, typed: Typed) -> None:
         json.JSONDecoder().raw_decode(said, said.index(f'{{"{name}":['))[0] for name in ("messages", "items")
     )
     assert (len(read["messages"]), len(posts["items"])) == (5, 1)
-    assert "sokha has 1 Page" in said
     assert re.search(r"Purge \w+: \d+ messages deleted", said)
-    assert not [word for word in (APP_SECRET.reveal(), page.token.reveal()) if word in said]
-
-
-def test_backup_restore_and_copy(folder: Path, typed: Typed) -> None:
-    """After a backup, a loss of everything, and a move, the shop has its Page. Messages that were moved are there."""
-    try:
-        (folder / "bin" / "valkey-server").symlink_to(find_server())
-    except EmbeddedRefused as error:
-        pytest.skip(str(error))
-    port, ops_port = free_ports(2)
-    first, *others = commands("docs/operate.md", "### Without Docker")
-    backup, lost, moved = (
-        "".join(commands("docs/backup.md", heading))
-        for heading in (
-            "## A backup each hour, and a journal of purges",
-            "## Redis is lost",
-            "## Moving to another Redis, or to a cluster",
-        )
-    )
-    send = f'page-inbox simulate --url "http://127.0.0.1:{port}/webhook" --page {PAGE} --count 5\n'
-    end = 'kill "$(cat inbox.pid)"\nkill "$(cat new/valkey.pid)"\n'
-    # Up to the connected Page. The other test types the rest.
-    script = "".join([first, "cp facebook/* secrets/\n", *others[:3], backup, send, lost, send, moved, end])
-    script = script.replace("PORT=8000 OPS_PORT=9000", f"PORT={port} OPS_PORT={ops_port}")
-    (folder / "facebook").mkdir()
-    (folder / "facebook" / "FACEBOOK_APP_SECRET").write_text(APP_SECRET.reveal())
-    with running_facebook() as graph:
-        page = graph.world.add_page(PAGE)
-        (folder / "facebook" / "page-token").write_text(page.token.reveal())
-        said = typed(script, GRAPH_URL=graph.url)
     assert "holds 1 Page and no message" in said
     assert "1 Page restored" in said
-    assert said.count("sokha has 1 Page") == 2
+    assert said.count("sokha has 1 Page") == 3
     assert len(re.findall(r"deliveries +5 of 5", said)) == 2
     assert "All are equal" in said
-
-
-def _answer(said: str, beginning: str) -> Any:
-    """Returns the first JSON in the text that begins with these characters."""
-    return json.JSONDecoder().raw_decode(said, said.index(beginning))[0]
+    assert not [word for word in (APP_SECRET.reveal(), page.token.reveal()) if word in said]
 
 
 KUBECTL: Final = """#!/bin/sh

@@ -193,25 +193,6 @@ async def test_a_mistake_of_ours_is_a_500_without_a_word(setup: Setup) -> None:
     assert setup.deliveries() == {"failed": 1}
 
 
-@pytest.mark.parametrize("challenge", [b"1158201444", b"a%20b%2Fc", b"%E1%9E%80", b"%FF%FE", b"0012"])
-async def test_the_handshake_answers_the_challenge_byte_for_byte(setup: Setup, challenge: bytes) -> None:
-    """The challenge can have any bytes. The answer is plain text, so a browser does not show it as a page."""
-    query = b"hub.mode=subscribe&hub.verify_token=a-verify-token&hub.challenge=" + challenge
-    assert await setup.call(method="GET", query=query) == 200
-    expected = {b"a%20b%2Fc": b"a b/c", b"%E1%9E%80": "ក".encode(), b"%FF%FE": b"\xff\xfe"}.get(challenge, challenge)
-    assert setup.body == expected
-    assert (b"content-type", b"text/plain; charset=utf-8") in setup.sent[0]["headers"]
-    assert (b"x-content-type-options", b"nosniff") in setup.sent[0]["headers"]
-
-
-async def test_a_handshake_with_another_token_is_refused(setup: Setup) -> None:
-    """The answer is 403, and the handshake is not counted as a delivery."""
-    query = b"hub.mode=subscribe&hub.verify_token=another&hub.challenge=1"
-    assert await setup.call(method="GET", query=query) == 403
-    assert setup.lines[0]["reason"] == "handshake_token"
-    assert setup.deliveries() == {}
-
-
 async def test_head_is_get_without_the_body(setup: Setup) -> None:
     """The header says the same length as the answer to GET."""
     query = b"hub.mode=subscribe&hub.verify_token=a-verify-token&hub.challenge=12345"
