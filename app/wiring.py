@@ -32,6 +32,7 @@ from cache.live.announcements import Announcements
 from cache.live.feed import Feed
 from cache.live.live import Live
 from cache.live.tickets import Tickets
+from cache.messages.writer import Writer
 from cache.purging.deletions import Deletions
 from cache.server.state import ServerState
 from cache.server.went_back import WentBackCheck
@@ -118,20 +119,7 @@ class Services:
             self.audit,
             key=needed(settings.app_secrets, "FACEBOOK_APP_SECRET")[0],
         )
-        self.checks = Checks(count=metrics.check)
-        add_redis_checks(self.checks, self.state)
-        self.checks.add(
-            "registry",
-            store.marks.whole,
-            "Redis has lost Pages: restore its data, or go on without them with `page-inbox pages accept-loss`.",
-            gates=False,
-        )
-        self.checks.add(
-            "accepting", self.writer.accepting, "The service is stopping or its queue is full; Redis may be slow."
-        )
-        self.checks.add(
-            "tasks", partial(_none_crashed, self.tasks), "A background task crashed and waits; its log line says why."
-        )
+        self.checks = make_checks(store, self.state, self.writer, self.tasks)
 
     async def open(self) -> None:
         """Start the background tasks. Redis need not be reachable yet."""
@@ -162,18 +150,28 @@ class Services:
         log.info("closed")
 
 
-def add_redis_checks(checks: Checks, state: ServerState) -> None:
-    """Add the checks of Redis to /readyz. Only a problem that makes every delivery fail or unsafe fails readiness."""
+def make_checks(store: Store, state: ServerState, writer: Writer, tasks: Tasks) -> Checks:
+    """Returns the checks of /readyz. Only a problem that makes every delivery fail or unsafe fails readiness."""
+    checks = Checks(count=store.metrics.check)
     add = partial(checks.add, timeout=REDIS_CHECK_SECONDS)
+    inform = partial(add, gates=False)
     add("redis", state.takes_writes, "Redis must be up, and REDIS_URL must lead to a primary that runs our scripts.")
     add(
         "redis_configuration", state.configured, "Redis needs maxmemory-policy noeviction, and Redis 7.0 or Valkey 7.2."
     )
-    inform = partial(add, gates=False)
     inform("redis_known", state.known, "Redis refuses INFO: check its version and maxmemory-policy by hand.")
     inform("redis_clock", state.on_time, "Set the clocks of Redis and of this machine by NTP.")
     inform("redis_memory", state.with_room, "Give Redis more memory: a full Redis refuses every message.")
     inform("redis_persistence", state.persistent, "Redis cannot write its file: free space on its disk.")
+    checks.add(
+        "registry",
+        store.marks.whole,
+        "Redis has lost Pages: restore its data, or go on without them with `page-inbox pages accept-loss`.",
+        gates=False,
+    )
+    checks.add("accepting", writer.accepting, "The service is stopping or its queue is full; Redis may be slow.")
+    checks.add("tasks", partial(_none_crashed, tasks), "A background task crashed and waits; its log line says why.")
+    return checks
 
 
 def make_tokens(settings: Settings) -> Tokens:
