@@ -135,7 +135,6 @@ async def exchange(
     packed = [pack_command(tuple(request)) for request in requests]  # type: ignore[arg-type]  # its stub is too narrow
     replies: list[Reply | Exception] = []
     try:
-        # keeps: an answer has a time limit
         async with asyncio.timeout(seconds):
             await connection.send_packed_command(packed, check_health=False)
             for _ in requests:
