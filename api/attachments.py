@@ -1,17 +1,17 @@
 """The current address of an attachment from Facebook, because the address that is kept with a message expires."""
 
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import orjson
 from starlette.responses import Response
 
 from api.call import AuthorizedCall, answer_json
 from api.graph import GraphReader
+from api.messages import MessageReader
 from api.params import InvalidRequest
 from domain.errors import Kind, PageInboxError
 from domain.graph import GraphQuery
-from domain.ids import MessageId, PageId, ShopId
-from domain.kept import KeptMessage
+from domain.ids import MessageId, PageId
 
 _LONGEST_PLACE = 4
 """Digits. Facebook sends at most a few dozen pictures in one message."""
@@ -26,18 +26,10 @@ class AttachmentNotFound(PageInboxError):
         super().__init__("attachment_not_found", "This message has no attachment with this number.")
 
 
-class KeptMessages(Protocol):
-    """Reads stored messages."""
-
-    async def message(self, shop: ShopId, message: MessageId, /) -> KeptMessage:
-        """Returns one message. Raises kind not_found."""
-        ...
-
-
 class Attachments:
     """The handler."""
 
-    def __init__(self, messages: KeptMessages, graph: GraphReader) -> None:
+    def __init__(self, messages: MessageReader, graph: GraphReader) -> None:
         self._messages = messages
         self._graph = graph
 

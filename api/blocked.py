@@ -7,8 +7,8 @@ from starlette.responses import Response
 from api.answers import blocked_answer
 from api.call import AuthorizedCall, answer
 from api.params import BlockQuery
+from api.purges import Purger
 from domain.ids import ConversationId, ShopId
-from domain.purge import Receipt
 
 
 class Blocks(Protocol):
@@ -29,18 +29,10 @@ class Blocks(Protocol):
         ...
 
 
-class ConversationPurger(Protocol):
-    """Deletes the stored messages of a conversation."""
-
-    async def purge_conversation(self, shop: ShopId, conversation: ConversationId, requested_by: str, /) -> Receipt:
-        """Delete all stored messages of one conversation."""
-        ...
-
-
 class Blocked:
     """The handlers."""
 
-    def __init__(self, blocks: Blocks, purger: ConversationPurger) -> None:
+    def __init__(self, blocks: Blocks, purger: Purger) -> None:
         self._blocks = blocks
         self._purger = purger
 
