@@ -1,6 +1,7 @@
 // The attachments of a message. Only Facebook's own addresses are loaded. Any other address is at most a link.
 
 import { h } from "./view.js";
+import { attachmentsOf, isPicture, isSticker, objectOf, placeName, placeOf } from "./attachments.js";
 import { webAddress } from "./links.js";
 import { button, canShow, icon, outerLink, picture, placeholder, setFailed, showDialog } from "./parts.js";
 import { textOf } from "./snippet.js";
@@ -8,12 +9,10 @@ import { dateTime, t } from "./words.js";
 
 const MOST = 50; // attachments of a message, or products of an attachment, that are shown; Facebook sends fewer
 
-/** Messenger sends some stickers as an image with the sticker's number. */
-export const isSticker = (one) => one.type === "sticker" || Boolean(one.sticker_id);
-
-export function attachments(app, { id, attachments: all }) {
-  const some = all.slice(0, MOST).map(objectOf);
-  const isPicture = (one) => one.type === "image" && !isSticker(one);
+export function attachments(app, message) {
+  const { id } = message;
+  const all = attachmentsOf(message);
+  const some = all.slice(0, MOST);
   const pictures = some.map((one, place) => ({ one, place })).filter(({ one }) => isPicture(one));
   const others = some.filter((one) => !isPicture(one));
   return [
@@ -89,15 +88,8 @@ function card(app, name, title, about, address) {
 }
 
 function place(app, one) {
-  const { lat, long } = objectOf(one.coordinates);
-  if (typeof lat !== "number" || typeof long !== "number") return card(app, "pin", t("kind.location"), "", one.url);
-  return card(
-    app,
-    "pin",
-    t("kind.location"),
-    `${lat.toFixed(5)}, ${long.toFixed(5)}`,
-    `https://www.openstreetmap.org/?mlat=${lat}&mlon=${long}#map=17/${lat}/${long}`,
-  );
+  const found = placeOf(one);
+  return card(app, "pin", t("kind.location"), found ? placeName(found) : "", found?.map ?? one.url);
 }
 
 function template(app, one) {
@@ -138,8 +130,6 @@ function appointment(app, one) {
 function other(app, one) {
   return card(app, "file", one.title || t("kind.other"), String(one.type), one.url);
 }
-
-const objectOf = (value) => (typeof value === "object" && value !== null ? value : {});
 
 function hostOf(address) {
   const href = webAddress(address);

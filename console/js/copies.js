@@ -1,5 +1,6 @@
 // Pure: makes a copy of all stored data that a shop owner can open: a table, or a page to print.
 
+import { attachmentsOf } from "./attachments.js";
 import { localNumber } from "./numbers.js";
 
 const COLUMNS = [
@@ -16,13 +17,13 @@ const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&
 const escaped = (text) => String(text).replace(/[&<>"']/g, (sign) => ESCAPES[sign]);
 
 function cellsOf(message) {
-  const attachments = (message.attachments ?? []).filter((one) => one && typeof one === "object");
+  const attachments = attachmentsOf(message).map((one) => [one.type, one.url].filter(Boolean).join(" "));
   return {
     ...message,
     sent_at: message.sent_at ?? message.received_at,
     text: message.text ?? (typeof message.postback?.title === "string" ? message.postback.title : ""),
     phone_numbers: (message.phone_numbers ?? []).map(localNumber).join(", "),
-    attachments: attachments.map((one) => [one.type, one.url].filter(Boolean).join(" ")).join(", "),
+    attachments: attachments.filter(Boolean).join(", "),
   };
 }
 

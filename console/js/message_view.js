@@ -1,5 +1,6 @@
 // One message: its content, its telephone numbers, and its remaining time.
 
+import { attachmentsOf } from "./attachments.js";
 import { attachments } from "./attachments_view.js";
 import { h } from "./view.js";
 import { button, icon, iconButton, showDialog, withLinks } from "./parts.js";
@@ -95,13 +96,14 @@ function meta(app, message, { at, goesOn, left }) {
 
 /** A message with only pictures or stickers has no bubble. */
 function bare(message) {
+  const all = attachmentsOf(message);
   return (
     !message.text &&
     !message.reply_to &&
     !message.postback &&
     !message.referral &&
-    (message.attachments ?? []).every((one) => ["image", "sticker", "video"].includes(one.type)) &&
-    (message.attachments ?? []).length > 0
+    all.every((one) => ["image", "sticker", "video"].includes(one.type)) &&
+    all.length > 0
   );
 }
 

@@ -1,5 +1,6 @@
 // Pure: an order, gathered from the messages that the reader has picked. Nothing of it is stored.
 
+import { attachmentsOf, isPicture, placeOf } from "./attachments.js";
 import { localNumber } from "./numbers.js";
 
 /**
@@ -7,24 +8,16 @@ import { localNumber } from "./numbers.js";
  * known.
  */
 export function gathered({ conversation, name, messages }) {
-  const attachments = messages.flatMap((one) => one.attachments ?? []).filter((one) => one && typeof one === "object");
+  const attachments = messages.flatMap(attachmentsOf);
   return {
     conversation_id: conversation.id,
     page_id: conversation.page_id,
     customer: { id: conversation.customer_id, name },
     phone_numbers: [...new Set(messages.flatMap((one) => one.phone_numbers ?? []))],
-    places: attachments.filter((one) => one.type === "location").flatMap(placeOf),
-    photos: attachments
-      .filter((one) => one.type === "image" && !one.sticker_id && typeof one.url === "string")
-      .map((one) => one.url),
+    places: attachments.filter((one) => one.type === "location").map(placeOf).filter(Boolean),
+    photos: attachments.filter((one) => isPicture(one) && typeof one.url === "string").map((one) => one.url),
     messages: messages.map(({ id, direction, text = "", sent_at }) => ({ id, direction, text, sent_at })),
   };
-}
-
-function placeOf({ coordinates }) {
-  const { lat, long } = coordinates ?? {};
-  if (typeof lat !== "number" || typeof long !== "number") return [];
-  return [{ lat, long, map: `https://www.openstreetmap.org/?mlat=${lat}&mlon=${long}#map=17/${lat}/${long}` }];
 }
 
 /** Returns the order as text, one fact per line. */

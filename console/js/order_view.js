@@ -1,6 +1,7 @@
 // The order beside the thread, or on a sheet over it: the facts of the picked messages, and buttons to copy or send
 // them.
 
+import { placeName } from "./attachments.js";
 import { inOrder } from "./inbox_state.js";
 import { webAddress } from "./links.js";
 import { localNumber } from "./numbers.js";
@@ -46,7 +47,7 @@ export function orderView(app) {
         one.map,
         { key: one.map, class: "order-line" },
         icon(app, "pin"),
-        `${one.lat.toFixed(5)}, ${one.long.toFixed(5)}`,
+        placeName(one),
       ),
     ),
     h(

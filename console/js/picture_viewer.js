@@ -1,7 +1,7 @@
 // A picture of the open thread on the full screen: zoom, the pictures before and after it, and a way to save it.
 
 import { inOrder } from "./inbox_state.js";
-import { isSticker } from "./attachments_view.js";
+import { attachmentsOf, isPicture } from "./attachments.js";
 import { saveAddress } from "./links.js";
 import { canShow, icon, iconButton, outerLink } from "./parts.js";
 import { h } from "./view.js";
@@ -12,9 +12,9 @@ const ZOOMS = [1, 2, 4];
 /** Every picture of a thread that can be shown, oldest first; `id` names it while its message is there. */
 function picturesOf(app, thread) {
   return inOrder(thread).flatMap((message) =>
-    (message.attachments ?? [])
-      .map((one, place) => ({ one: one ?? {}, id: `${message.id} ${place}`, url: one?.url }))
-      .filter(({ one, url }) => one.type === "image" && !isSticker(one) && canShow(app, url)),
+    attachmentsOf(message)
+      .map((one, place) => ({ one, id: `${message.id} ${place}`, url: one.url }))
+      .filter(({ one, url }) => isPicture(one) && canShow(app, url)),
   );
 }
 

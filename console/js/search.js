@@ -1,5 +1,7 @@
 // Pure: finds loaded conversations by name, text or telephone number.
 
+import { attachmentsOf } from "./attachments.js";
+
 const ZERO_WIDTH = /[\u200b-\u200d\u2060\ufeff]/g;
 
 const LONGEST = 4000; // characters of a text that are compared, as the service does
@@ -40,7 +42,7 @@ export function textsOf(message) {
     message.text,
     message.postback?.title,
     ...(message.phone_numbers ?? []),
-    ...(message.attachments ?? []).map((one) => one.title),
+    ...attachmentsOf(message).map((one) => one.title),
   ].filter((text) => typeof text === "string");
 }
 
