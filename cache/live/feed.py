@@ -12,7 +12,7 @@ from cache.live.announcements import Announcements
 from cache.live.live import read_live
 from cache.live.timeline import Timeline
 from cache.sealing import Sealer
-from cache.server.failures import heed_cancellation
+from cache.server.failures import raise_if_cancelled
 from domain.ids import ShopId
 from domain.stream import Start, Stretch
 
@@ -84,7 +84,7 @@ class Feed:
                     # Not logged, because a thousand followers would log it each second. The check of Redis logs it.
                     await self._sleep(AGAIN_SECONDS)
                     continue
-                heed_cancellation()
+                raise_if_cancelled()
                 after = subscription.reached = stretch.position
                 rest = deliver(stretch)
                 if rest:

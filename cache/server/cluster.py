@@ -27,7 +27,7 @@ LOOK_SECONDS: Final = 0.25
 """Time between two reads of the map of slots while nodes fail. All calls that fail meanwhile share one read."""
 
 
-class Nodes:
+class ClusterNodes:
     """The primaries of a cluster that `client` knows. Each must answer within `seconds`."""
 
     def __init__(self, client: RedisCluster, seconds: float) -> None:

@@ -10,8 +10,8 @@ from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.connection import AbstractConnection
 
 from cache.errors import UNREACHED, Unavailable
-from cache.server.cluster import Nodes
-from cache.server.exchange import IN_SERVICE, One, Request, TimeLimits
+from cache.server.cluster import ClusterNodes
+from cache.server.exchange import IN_SERVICE, Request, SingleServer, TimeLimits
 from cache.server.exchange import Arg as Arg
 from cache.server.exchange import Reply as Reply
 from cache.server.failures import FAILURES, reason_of
@@ -79,11 +79,11 @@ class Connection:
         self.client = client
         """The client of redis-py, for the few modules of this package that need more than one reply."""
         self.limits = limits
-        self._way: Nodes | One
+        self._servers: ClusterNodes | SingleServer
         if isinstance(client, RedisCluster):
-            self._way = Nodes(client, limits.answer)
+            self._servers = ClusterNodes(client, limits.answer)
         else:
-            self._way = One(client, wait_replicas, limits.answer)
+            self._servers = SingleServer(client, wait_replicas, limits.answer)
         self._beside = beside
         self._guard: ReplyGuard | None = None
         self.unfit = False
@@ -217,7 +217,7 @@ class Connection:
         """Returns for each request its reply or its error. Without a cluster, a lost connection raises."""
         self.require_current()
         try:
-            replies = await self._way.round_trip(requests, writes=writes)
+            replies = await self._servers.round_trip(requests, writes=writes)
         except FAILURES as error:
             raise Unavailable(reason_of(error)) from None
         await self._compare()
@@ -225,7 +225,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._way.close()
+        await self._servers.close()
         for client in (self.client, *self._beside):
             await client.aclose()
 

@@ -10,7 +10,7 @@ from redis.asyncio.connection import AbstractConnection
 from cache.errors import Unavailable
 from cache.server.connection import Connection
 from cache.server.exchange import Arg, Reply
-from cache.server.failures import heed_cancellation, our_errors
+from cache.server.failures import our_errors, raise_if_cancelled
 
 
 class Dedicated:
@@ -27,7 +27,7 @@ class Dedicated:
         """
         with our_errors():
             await self._connection.send_command(*words, check_health=False)
-        heed_cancellation()
+        raise_if_cancelled()
 
     async def receive(self, seconds: float) -> Reply:
         """Returns the next reply or message of the server, or None if nothing arrives within `seconds`.

@@ -47,7 +47,7 @@ Request = tuple[bytes, Sequence[Arg]]
 """The words of a command, and one of its keys, which decides the node of a cluster."""
 
 
-class One:
+class SingleServer:
     """Round trips to the only server, or to the primary that Sentinel names. A write returns when `replicas` replicas
     have it.
 

@@ -81,7 +81,7 @@ def our_errors() -> Iterator[None]:
         raise Unavailable(reason_of(error)) from None
 
 
-def heed_cancellation() -> None:
+def raise_if_cancelled() -> None:
     """Raise CancelledError if this task was cancelled. The client sends with `asyncio.wait_for`, in which
     Python 3.11 may ignore a cancellation (https://github.com/python/cpython/issues/86296). Endless loops call this.
     """

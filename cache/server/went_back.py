@@ -20,7 +20,7 @@ import structlog
 from cache.errors import UNREACHED, Unavailable
 from cache.keys import BEAT_SECONDS, MAX_TTL_SECONDS, WATCH_BEAT, beat_keys
 from cache.server.connection import Connection
-from cache.server.failures import heed_cancellation
+from cache.server.failures import raise_if_cancelled
 from domain.errors import PageInboxError
 from ops.metrics import Metrics
 
@@ -104,7 +104,7 @@ class WentBackCheck:
             else:
                 with suppress(PageInboxError):  # Redis is unavailable: /readyz reports it
                     await self._beat()
-            heed_cancellation()
+            raise_if_cancelled()
             await sleep(INTERVAL_SECONDS)
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from cache.errors import Unavailable
 from cache.server.connection import Connection, Script
-from cache.server.exchange import One
+from cache.server.exchange import SingleServer
 from tests.servers import PATIENT
 
 ASKED: Final = [(b"key", ("GET", "key"))]
@@ -72,14 +72,14 @@ def pool() -> FakePool:
 
 
 @pytest.fixture
-def one(pool: FakePool) -> One:
+def one(pool: FakePool) -> SingleServer:
     """Returns the exchange over this pool."""
     client: Any = FakeClient()
     client.connection_pool = pool
-    return One(client, replicas=0, seconds=PATIENT.answer)
+    return SingleServer(client, replicas=0, seconds=PATIENT.answer)
 
 
-async def test_a_connection_that_has_just_been_used_is_used_again(one: One, pool: FakePool) -> None:
+async def test_a_connection_that_has_just_been_used_is_used_again(one: SingleServer, pool: FakePool) -> None:
     """The pool gives out one connection, and gets it back at the end."""
     for _ in range(3):
         assert await one.round_trip(ASKED) == [b"OK"]
@@ -89,14 +89,14 @@ async def test_a_connection_that_has_just_been_used_is_used_again(one: One, pool
     assert pool.given_back == pool.taken
 
 
-async def test_two_round_trips_at_once_have_a_connection_each(one: One, pool: FakePool) -> None:
+async def test_two_round_trips_at_once_have_a_connection_each(one: SingleServer, pool: FakePool) -> None:
     """One connection is kept, and the other is closed."""
     await asyncio.gather(one.round_trip(ASKED), one.round_trip(ASKED))
     assert len(pool.taken) == 2
     assert len(pool.given_back) == 1
 
 
-async def test_one_that_broke_is_not_used_again(one: One, pool: FakePool) -> None:
+async def test_one_that_broke_is_not_used_again(one: SingleServer, pool: FakePool) -> None:
     """Neither this round trip nor a later one uses it."""
     await one.round_trip(ASKED)
     pool.taken[0].replies = [ConnectionError()]
@@ -110,7 +110,9 @@ async def test_one_that_broke_is_not_used_again(one: One, pool: FakePool) -> Non
     assert pool.given_back == pool.taken[:2]
 
 
-async def test_one_that_has_rested_is_looked_at(one: One, pool: FakePool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_that_has_rested_is_looked_at(
+    one: SingleServer, pool: FakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The pool checks the connection."""
     await one.round_trip(ASKED)
     loop = asyncio.get_running_loop()
@@ -121,7 +123,7 @@ async def test_one_that_has_rested_is_looked_at(one: One, pool: FakePool, monkey
     assert pool.given_back == pool.taken[:1]
 
 
-async def test_a_refusal_is_an_answer(one: One, pool: FakePool) -> None:
+async def test_a_refusal_is_an_answer(one: SingleServer, pool: FakePool) -> None:
     """The connection stays usable."""
     await one.round_trip(ASKED)
     refusal = ResponseError("WRONGTYPE")
