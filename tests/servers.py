@@ -196,7 +196,9 @@ def free_ports(count: int) -> list[int]:
 def _lock(port: int) -> bool:
     """Returns True if no process of these tests has this port. The file stays open, because the lock ends when this
     process ends."""
-    held = os.open(Path(tempfile.gettempdir()) / f"page-inbox-tests-port-{port}", os.O_RDWR | os.O_CREAT)
+    # A file of its own for each user: Linux refuses to open another user's file in /tmp with O_CREAT.
+    file = Path(tempfile.gettempdir()) / f"page-inbox-tests-{os.getuid()}-port-{port}"
+    held = os.open(file, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
