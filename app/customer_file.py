@@ -68,5 +68,5 @@ def _rounded(ids: Sequence[Psid]) -> bool:
 
 def listed(numbers: tuple[int, ...], most: int = 20) -> str:
     """Returns line numbers as text for people: `4, 17, 99 and 3 more`."""
-    told = ", ".join(map(str, numbers[:most]))
-    return told if len(numbers) <= most else f"{told} and {len(numbers) - most} more"
+    text = ", ".join(map(str, numbers[:most]))
+    return text if len(numbers) <= most else f"{text} and {len(numbers) - most} more"

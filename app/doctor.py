@@ -117,11 +117,11 @@ def _new_word() -> str:
 
 async def _redis(connection: Connection) -> AsyncIterator[Finding]:
     try:
-        told = await examine(connection, now=time.time, clock=time.monotonic)
+        examined = await examine(connection, now=time.time, clock=time.monotonic)
     except Unavailable as error:
         yield unreachable(error)
         return
-    for one in told:
+    for one in examined:
         if isinstance(one, NodeFacts):
             for finding in judge(one):
                 yield finding

@@ -45,23 +45,23 @@ def receipt_verify(file: BinaryIO, jwks: BinaryIO | None, url: str | None) -> No
         raise click.UsageError("Give --jwks or --url, not both.")
     keys = _object(jwks.read(), "The file of keys") if jwks is not None else _fetched(url) if url else _own()
     try:
-        told = verify(_object(file.read(), "The file"), keys)
+        signed = verify(_object(file.read(), "The file"), keys)
     except ReceiptRefused as error:
         click.echo(f"Not valid: {error}")
         sys.exit(1)
     click.echo("Valid. The service has signed:")
-    for name, value in told.items():
+    for name, value in signed.items():
         click.echo(f"  {name}: {value}")
 
 
 def _object(text: bytes, what: str) -> dict[str, Any]:
     try:
-        told = orjson.loads(text)
+        found = orjson.loads(text)
     except orjson.JSONDecodeError:
-        told = None
-    if not isinstance(told, dict):
+        found = None
+    if not isinstance(found, dict):
         raise KeysUnreadable("json_malformed", f"{what} does not hold a JSON object.")
-    return told
+    return found
 
 
 def _own() -> dict[str, Any]:
@@ -74,6 +74,6 @@ def _fetched(url: str) -> dict[str, Any]:
         answer = httpx2.get(f"{url.rstrip('/')}{PATH}", timeout=ANSWER_SECONDS, trust_env=False)
         answer.raise_for_status()
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        told = f"{url} does not answer its keys ({type(error).__name__}). Is it the public address of a service?"
-        raise KeysUnreadable("keys_unreadable", told) from None
+        sentence = f"{url} does not answer its keys ({type(error).__name__}). Is it the public address of a service?"
+        raise KeysUnreadable("keys_unreadable", sentence) from None
     return _object(answer.content, "The service's answer")

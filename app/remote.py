@@ -104,25 +104,25 @@ class Remote:
         except (httpx2.RequestError, httpx2.InvalidURL) as error:
             sentence = f"{self._url} does not answer ({type(error).__name__}). {_WHERE}"
             raise ServiceRefused("service_unreachable", sentence) from None
-        told = _object(answer.content)
-        if answer.status_code in {httpx2.codes.OK, httpx2.codes.ACCEPTED} and told:
-            return told
-        raise self._refusal(answer.status_code, told)
+        found = _object(answer.content)
+        if answer.status_code in {httpx2.codes.OK, httpx2.codes.ACCEPTED} and found:
+            return found
+        raise self._refusal(answer.status_code, found)
 
-    def _refusal(self, status: int, told: Mapping[str, Any]) -> ServiceRefused:
-        if "request_id" not in told:
+    def _refusal(self, status: int, found: Mapping[str, Any]) -> ServiceRefused:
+        if "request_id" not in found:
             sentence = f"{self._url} answers {status}, and not as Page Inbox does. {_WHERE}"
             return ServiceRefused("no_answer_of_ours", sentence)
-        sentence = f"{told['detail']} ({status} {told['reason']}, request {told['request_id']})"
-        return ServiceRefused(told["reason"], f"{sentence} {_REMEDIES.get(status, '')}".rstrip())
+        sentence = f"{found['detail']} ({status} {found['reason']}, request {found['request_id']})"
+        return ServiceRefused(found["reason"], f"{sentence} {_REMEDIES.get(status, '')}".rstrip())
 
 
 def _object(content: bytes) -> dict[str, Any]:
     try:
-        told = orjson.loads(content)
+        found = orjson.loads(content)
     except orjson.JSONDecodeError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
 @asynccontextmanager

@@ -54,8 +54,8 @@ def pages_connect(where: Where, shop: str, token_file: TextIO | None, history: b
 
     async def work(inbox: CommandTarget) -> None:
         connected = await inbox.connect(ShopId(shop), PageId(page), token, history)
-        told = f"{connected['page_id']} is connected to {shop} since {connected['connected_at']}"
-        click.echo(f"{told}: {_expected(connected)}")
+        state = f"{connected['page_id']} is connected to {shop} since {connected['connected_at']}"
+        click.echo(f"{state}: {_expected(connected)}")
 
     where.run(work)
 

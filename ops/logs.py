@@ -29,9 +29,8 @@ _LIBRARIES_FROM = logging.WARNING
 headers.
 """
 
-_CHATTY = {"uvicorn.error": logging.INFO}
-"""Loggers with a lower level, for the server's start and stop. Despite its name, `uvicorn.error` logs everything except
-requests.
+_SERVER = "uvicorn.error"
+"""The logger with a lower level, for the server's start and stop. Despite its name, it logs everything except requests.
 """
 
 _DETAIL = 300
@@ -120,11 +119,7 @@ def configure(stream: BinaryIO, *, level: str = "info", clock: Callable[[], floa
     root = logging.getLogger()
     root.handlers = [_FromLogging()]
     root.setLevel(max(_LIBRARIES_FROM, threshold))
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
-        logger = logging.getLogger(name)
-        logger.handlers = []
-        logger.propagate = True
-        logger.setLevel(max(_CHATTY[name], threshold) if name in _CHATTY else logging.NOTSET)
+    logging.getLogger(_SERVER).setLevel(max(logging.INFO, threshold))
     return _writer
 
 

@@ -298,7 +298,7 @@ class Metrics:
         """Facebook reports that a person removes the app or wants deletion."""
         self._counters["callbacks_total"].add(1, (callback, outcome))
 
-    def told_live(self, outcome: str, n: int = 1) -> None:
+    def live_notice(self, outcome: str, n: int = 1) -> None:
         """`n` events that are never stored had this outcome. For example, `told`: they were sent to viewers;
         `nobody_listens`: the shop has no viewer.
         """

@@ -42,7 +42,7 @@ def made(processor: SpanProcessor, resource: Resource) -> Hooks:
     tracer = provider.get_tracer("page_inbox")
     return Hooks(
         metrics=partial(TracedMetrics, tracer),
-        new_request_id=_told_request_id,
+        new_request_id=_traced_request_id,
         around=partial(Traced, tracer),
         close=partial(_close, provider),
     )
@@ -139,7 +139,7 @@ class TracedMetrics(Metrics):
         span.end(now)
 
 
-def _told_request_id() -> str:
+def _traced_request_id() -> str:
     request_id = new_request_id()
     get_current_span().set_attribute("page_inbox.request_id", request_id)
     return request_id

@@ -52,7 +52,7 @@ class Live:
         """Queue notices to be sent. Returns at once."""
         room = WAITING - len(self._waiting)
         self._waiting.extend(notices[:room])
-        self._metrics.told_live("dropped", max(0, len(notices) - room))
+        self._metrics.live_notice("dropped", max(0, len(notices) - room))
         self._wake.set()
 
     async def run(self) -> None:
@@ -66,14 +66,14 @@ class Live:
                     await self._send(notices)
                 except (Unavailable, SealKeysMissing) as error:
                     log.warning("live_dropped", reason=error.reason)
-                    self._metrics.told_live("dropped", len(notices))
+                    self._metrics.live_notice("dropped", len(notices))
 
     async def _send(self, notices: list[Notice]) -> None:
         by_shop: dict[ShopId, list[Notice]] = {}
         for notice in notices:
             shop = await self._shop(notice.page)
             if shop is None:
-                self._metrics.told_live("unknown_page")
+                self._metrics.live_notice("unknown_page")
             else:
                 by_shop.setdefault(shop, []).append(notice)
         for shop, own in by_shop.items():
@@ -87,20 +87,20 @@ class Live:
             args += (notice.page, tag)
         answers = await self._connection.run(LISTENERS([keys.registry, keys.blocked, keys.channel], args), tries=2)
         if not answers:
-            self._metrics.told_live("nobody_listens", len(notices))
+            self._metrics.live_notice("nobody_listens", len(notices))
             return
         packed = []
         for notice, answer in zip(notices, answers.decode(), strict=True):
             if answer == "1":
                 packed.append(_packed(notice))
             else:
-                self._metrics.told_live("refused")
+                self._metrics.live_notice("refused")
                 if answer == "u":
                     self._shops.pop(notice.page, None)
         if packed:
             sealed = self._sealer.seal(orjson.dumps(packed), shop=shop, purpose=PURPOSE, place="")
             await self._connection.run(ANNOUNCE([keys.channel], [LIVE + sealed]))
-            self._metrics.told_live("told", len(packed))
+            self._metrics.live_notice("told", len(packed))
 
     async def _shop(self, page: PageId) -> ShopId | None:
         """Returns the shop of a Page. A found Page is remembered while it is in the shop's record."""
