@@ -78,7 +78,7 @@ def check(world: World, call: Call) -> Token:
     """Returns the token of a call that is allowed.
 
     Raises:
-        GraphErrorAnswer: 2500 for a version, 190 for a token, 104 (or 100, see `World.proof_code`) for a proof.
+        GraphErrorAnswer: 2500 for a version, 190 for a token, 104 for a proof.
     """
     if call.version is None:
         raise unreadable_query("Unknown path components: the version is missing")
@@ -105,20 +105,18 @@ def why_dead(world: World, token: Token) -> int | None:
 def _check_proof(world: World, call: Call, token: str) -> None:
     given = call.params.get("appsecret_proof")
     if given is None:
-        raise _proof_refused(world, "API calls from the server require an appsecret_proof argument")
+        raise _proof_refused("API calls from the server require an appsecret_proof argument")
     at = call.params.get("appsecret_time") if world.timed_proof else None
     if at is not None:
         if not at.isascii() or not at.isdigit():
-            raise _proof_refused(world, "Invalid appsecret_time provided in the API argument")
+            raise _proof_refused("Invalid appsecret_time provided in the API argument")
         if abs(int(at) * 1000 - world.now()) > PROOF_SECONDS * 1000:
-            raise _proof_refused(world, "appsecret_proof has expired: appsecret_time is not within 5 minutes")
+            raise _proof_refused("appsecret_proof has expired: appsecret_time is not within 5 minutes")
     if not any(hmac.compare_digest(proof(token, secret, at), given) for secret in world.app_secrets):
-        raise _proof_refused(world, "Invalid appsecret_proof provided in the API argument")
+        raise _proof_refused("Invalid appsecret_proof provided in the API argument")
 
 
-def _proof_refused(world: World, message: str) -> GraphErrorAnswer:
-    if world.proof_code == 100:
-        return GraphErrorAnswer(100, message, type="GraphMethodException")
+def _proof_refused(message: str) -> GraphErrorAnswer:
     return GraphErrorAnswer(104, f"(#104) Incorrect signature: {message}", type="GraphMethodException")
 
 

@@ -30,7 +30,6 @@ class World:
     The switches may be changed at any time:
 
     - `timed_proof`: False for a Graph that knows only the proof without `appsecret_time`.
-    - `proof_code`: the error code for a wrong proof. The documentation says 104, and bug reports say 100.
     - `videos_readable`: False as in the v26.0 reference, "reading is not possible on this edge".
     - `live_videos_readable`: False as in the reference since v20.0, "you can't perform this operation".
     - `customers`: `empty` and `refused` are the two ways in which a profile is unavailable.
@@ -49,7 +48,6 @@ class World:
         self.objects: dict[str, Node] = {}
         self.tokens: dict[str, Token] = {}
         self.timed_proof = True
-        self.proof_code: Literal[100, 104] = 104
         self.videos_readable = True
         self.live_videos_readable = True
         self.customers: Literal["full", "empty", "refused"] = "full"

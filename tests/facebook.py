@@ -34,7 +34,7 @@ def calm(graph: FakeGraph) -> None:
     graph.seen.forget()
     world = graph.world
     world.timed_proof = world.videos_readable = world.live_videos_readable = True
-    world.proof_code, world.customers, world.empty_pages = 104, "full", False
+    world.customers, world.empty_pages = "full", False
     world.unknown_fields.clear()
     world.field_permissions.clear()
 

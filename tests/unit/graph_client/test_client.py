@@ -53,30 +53,6 @@ def forms(facebook: Facebook) -> list[str]:
     return [known[tuple((k, v) for k, v in one.items() if k.startswith("appsecret"))] for one in sent]
 
 
-async def test_the_token_stands_in_the_header_and_nowhere_else() -> None:
-    """Addresses are written to logs. The proof shows which app calls."""
-    facebook = Facebook()
-    facebook.will("GET me", ok({"id": PAGE}))
-    result = await send(facebook.client())
-    assert isinstance(result, GraphAnswer)
-    assert result.body == {"id": PAGE}
-    (asked,) = facebook.asked
-    assert asked.query == {"fields": "id", **TIMED}
-    assert asked.headers["authorization"] == "Bearer EAA-page-token"
-    others = {name: value for name, value in asked.headers.items() if name != "authorization"}
-    assert TOKEN.reveal() not in f"{asked.path} {asked.query} {asked.form} {others}"
-
-
-async def test_what_is_posted_stands_in_the_form_with_its_proof() -> None:
-    """The address has no query."""
-    facebook = Facebook()
-    facebook.will(f"POST {PAGE}/subscribed_apps", ok({"success": True}))
-    await send(facebook.client(), SUBSCRIBE)
-    (asked,) = facebook.asked
-    assert (asked.query, asked.form) == ({}, {"subscribed_fields": "messages", **TIMED})
-    assert asked.headers["content-type"] == "application/x-www-form-urlencoded"
-
-
 async def test_answers_are_asked_for_uncompressed() -> None:
     """Otherwise the limit on received bytes would not limit the bytes in memory."""
     facebook = Facebook()
@@ -88,13 +64,6 @@ async def test_answers_are_asked_for_uncompressed() -> None:
         "application/json",
         "page-inbox",
     )
-
-
-async def test_without_the_apps_secret_there_is_no_proof() -> None:
-    facebook = Facebook()
-    facebook.will("GET me", ok({}))
-    await send(facebook.client(app_secret=None))
-    assert forms(facebook) == ["none"]
 
 
 @pytest.mark.parametrize("words_of_100", [False, True], ids=["code 104", "code 100 that names the proof"])

@@ -7,9 +7,9 @@ import pytest
 from app.shop_turns import ShopTurns
 from domain.errors import PageInboxError
 from domain.graph import Fetched, GraphQuery
-from graph_client.errors import GraphError, ObjectNotFound, ParameterRefused, Throttled, TokenDead
+from graph_client.errors import GraphError, ObjectNotFound, Throttled, TokenDead
 from graph_client.graph_reader import GraphReader
-from tests.unit.graph_client.fakes import PAGE, SHOP, Budgets, Entry, Setup, ok, refused, too_much
+from tests.unit.graph_client.fakes import PAGE, SHOP, Budgets, Entry, Setup, ok, refused
 
 VIDEOS, POSTS = f"GET {PAGE}/videos", f"GET {PAGE}/published_posts"
 
@@ -17,12 +17,6 @@ VIDEOS, POSTS = f"GET {PAGE}/videos", f"GET {PAGE}/published_posts"
 def more(after: str, *rows: dict[str, Any]) -> dict[str, Any]:
     """Returns an answer that has a next page."""
     return {"data": rows, "paging": {"cursors": {"after": after}, "next": "https://graph.example/next"}}
-
-
-VIDEO_POST = {
-    "id": f"{PAGE}_9",
-    "attachments": {"data": [{"media_type": "video", "target": {"id": "9"}, "title": "Silk"}]},
-}
 
 
 async def fetch(setup: Setup, query: GraphQuery) -> Fetched:
@@ -59,44 +53,6 @@ async def test_every_edge_is_charged_to_its_budget_at_its_pace(query: GraphQuery
     assert setup.budgets.asked == [asked]
 
 
-async def test_fewer_items_are_asked_for_when_those_are_too_much() -> None:
-    """The shop gets them with a cursor as usual, because fewer items do not mean the end."""
-    setup = Setup()
-    setup.facebook.will(POSTS, too_much(), ok(more("QVFI", {"id": "1"})))
-    assert await fetch(setup, GraphQuery("posts", PAGE, limit=10)) == Fetched([{"id": "1"}], "QVFI")
-    assert [one.query["limit"] for one in setup.facebook.asked] == ["10", "5"]
-
-
-async def test_videos_are_asked_for_at_their_own_edge_first() -> None:
-    """The walk continues at this edge."""
-    setup = Setup()
-    setup.facebook.will(VIDEOS, ok(more("QVFI", {"id": "1"})), ok({"data": [{"id": "2"}]}))
-    first = await fetch(setup, GraphQuery("videos", PAGE))
-    assert first.items == [{"id": "1"}]
-    assert await fetch(setup, GraphQuery("videos", PAGE, after=first.after)) == Fetched([{"id": "2"}], None)
-    assert setup.facebook.told == [VIDEOS, VIDEOS]
-    assert setup.facebook.asked[1].query["after"] == "QVFI"
-
-
-@pytest.mark.parametrize(("code", "subcode"), [(100, None), (100, 33), (3, None), (10, None)])
-async def test_where_facebook_refuses_the_list_of_videos_they_are_picked_from_posts(
-    code: int, subcode: int | None
-) -> None:
-    """The walk continues among posts and does not ask for videos again."""
-    setup = Setup()
-    setup.facebook.will(VIDEOS, refused(code, subcode))
-    setup.facebook.will(POSTS, ok(more("QVFI", VIDEO_POST, {"id": "8"})), ok({"data": [VIDEO_POST]}))
-    first = await fetch(setup, GraphQuery("videos", PAGE, limit=7))
-    assert [(one["id"], one["title"]) for one in first.items] == [("9", "Silk")]
-    second = await fetch(setup, GraphQuery("videos", PAGE, limit=7, after=first.after))
-    assert ([one["id"] for one in second.items], second.after) == (["9"], None)
-    assert setup.facebook.told == [VIDEOS, POSTS, POSTS]
-    assert [(one.query["limit"], one.query.get("after")) for one in setup.facebook.asked[1:]] == [
-        ("7", None),
-        ("7", "QVFI"),
-    ]
-
-
 @pytest.mark.parametrize(
     ("code", "error"), [(190, TokenDead), (80_001, Throttled), (200, PageInboxError), (803, ObjectNotFound)]
 )
@@ -109,15 +65,6 @@ async def test_other_refusals_of_videos_are_answers(code: int, error: type[PageI
     assert setup.facebook.told == [VIDEOS]
 
 
-async def test_a_walk_over_videos_that_is_refused_midway_does_not_begin_among_posts() -> None:
-    """Positions in one list are not valid in the other list."""
-    setup = Setup()
-    setup.facebook.will(VIDEOS, refused(100))
-    with pytest.raises(ParameterRefused):
-        await fetch(setup, GraphQuery("videos", PAGE, after="vQVFI"))
-    assert setup.facebook.told == [VIDEOS]
-
-
 async def test_when_posts_are_refused_too_that_is_the_answer() -> None:
     """Each list is asked once."""
     setup = Setup()
@@ -127,11 +74,3 @@ async def test_when_posts_are_refused_too_that_is_the_answer() -> None:
         await fetch(setup, GraphQuery("videos", PAGE))
     assert refusal.value.reason == "permission_missing"
     assert setup.facebook.told == [VIDEOS, POSTS]
-
-
-async def test_a_customer_is_one_item() -> None:
-    """The item has the requested id."""
-    setup = Setup()
-    setup.facebook.will("GET 7000000000000001", ok({"name": "Sokha"}))
-    found = await fetch(setup, GraphQuery("customer", PAGE, "7000000000000001"))
-    assert found == Fetched([{"name": "Sokha", "id": "7000000000000001"}], None)
