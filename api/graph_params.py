@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from api.params import PLAIN, Id, Limit, Moment, Query, acceptable
+from api.params import PLAIN, Id, LimitParameter, Query, TimeParameter, acceptable
 from domain.graph import Edge, Filter, GraphQuery, Order
 from domain.ids import PageId
 
@@ -49,7 +49,7 @@ _After = Annotated[
 class EdgeQuery(Query):
     """The parameters that choose items. Each field has the same name here and in `GraphQuery`."""
 
-    limit: Limit = 25
+    limit: LimitParameter = 25
     after: _After = None
 
     def query(self, edge: Edge, page: PageId, object_id: str | None = None) -> GraphQuery:
@@ -90,8 +90,10 @@ class CustomersQuery(Query):
 class PostsQuery(EdgeQuery):
     """The parameters that choose posts."""
 
-    since: Moment = Field(None, description=_SINCE, examples=["2026-02-02T09:30:00+07:00"])
-    until: Moment = Field(None, description="Until this time, written like `since`.", examples=["2026-02-03T00:00:00Z"])
+    since: TimeParameter = Field(None, description=_SINCE, examples=["2026-02-02T09:30:00+07:00"])
+    until: TimeParameter = Field(
+        None, description="Until this time, written like `since`.", examples=["2026-02-03T00:00:00Z"]
+    )
 
 
 class CommentsQuery(EdgeQuery):
@@ -104,4 +106,4 @@ class CommentsQuery(EdgeQuery):
         "level, in one flat list.",
         examples=["stream"],
     )
-    since: Moment = Field(None, description=_SINCE, examples=["2026-02-02T09:30:00+07:00"])
+    since: TimeParameter = Field(None, description=_SINCE, examples=["2026-02-02T09:30:00+07:00"])

@@ -106,7 +106,7 @@ def _moment(text: str) -> int:
 Id = Annotated[
     str, Field(min_length=1, max_length=LONGEST_ID, json_schema_extra={"pattern": PLAIN}), AfterValidator(_id)
 ]
-Limit = Annotated[
+LimitParameter = Annotated[
     int,
     Field(
         ge=1,
@@ -133,7 +133,7 @@ _Words = (
 _MOMENT_SCHEMA: dict[str, Any] = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer", "minimum": 0, "maximum": LAST_MOMENT}],
 }
-Moment = Annotated[int | None, BeforeValidator(_moment), WithJsonSchema(_MOMENT_SCHEMA)]
+TimeParameter = Annotated[int | None, BeforeValidator(_moment), WithJsonSchema(_MOMENT_SCHEMA)]
 
 
 class Query(BaseModel):
@@ -158,7 +158,7 @@ class SearchQuery(Query):
         "recording, or a file.",
         examples=["photo"],
     )
-    expires_before: Moment = Field(
+    expires_before: TimeParameter = Field(
         None, description="Only items that expire before this time. It is written like `since` of `listMessages`."
     )
 
@@ -170,7 +170,7 @@ class SearchQuery(Query):
 class ConversationsQuery(SearchQuery):
     """The parameters that choose conversations. `q`, `has` and `expires_before` apply to the last message of each."""
 
-    limit: Limit = 50
+    limit: LimitParameter = 50
     cursor: _Cursor = None
     page: _OfPage = None
     answered: _Flag | None = Field(
@@ -187,26 +187,26 @@ class BlockQuery(Query):
 class AuditQuery(Query):
     """The parameters that choose entries of the audit log."""
 
-    limit: Limit = 50
+    limit: LimitParameter = 50
     cursor: _Cursor = None
 
 
 class MessagesQuery(SearchQuery):
     """The parameters that choose messages."""
 
-    limit: Limit = 50
+    limit: LimitParameter = 50
     cursor: _Cursor = None
     conversation: Id | None = Field(None, description="Only of this conversation.")
     page: _OfPage = None
     direction: Direction | None = Field(
         None, description="`in`: from customers; `out`: from the Page.", examples=["in"]
     )
-    since: Moment = Field(
+    since: TimeParameter = Field(
         None,
         description="Received at this time or later: RFC 3339 with its offset, or Unix seconds or milliseconds.",
         examples=["2026-02-02T09:30:00+07:00"],
     )
-    until: Moment = Field(
+    until: TimeParameter = Field(
         None, description="Received before this time, written like `since`.", examples=["2026-02-03T00:00:00Z"]
     )
 
@@ -232,7 +232,7 @@ class StreamQuery(Query):
     ticket: Id | None = Field(
         None, description="From `giveTicket`, if you cannot send a token in a header. It can be used once."
     )
-    since: Moment = Field(
+    since: TimeParameter = Field(
         None,
         description="Without an event id: begin with what was received at this time or later. It is written like "
         "`since` of `listMessages`.",
