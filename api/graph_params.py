@@ -23,7 +23,14 @@ MOST_CUSTOMERS = 50
 LONGEST_IDS = 4_096
 _CONVERSATION = re.compile(r"[0-9]{1,32}_[0-9A-Za-z:.-]{1,48}")
 
-_SINCE = "From this time on: RFC 3339 with its offset, or Unix seconds or milliseconds. Facebook counts in seconds."
+_Since = Annotated[
+    TimeParameter,
+    Field(
+        description="From this time on: RFC 3339 with its offset, or Unix seconds or milliseconds. Facebook counts in "
+        "seconds.",
+        examples=["2026-02-02T09:30:00+07:00"],
+    ),
+]
 
 
 def _after(text: str) -> str:
@@ -90,7 +97,7 @@ class CustomersQuery(Query):
 class PostsQuery(EdgeQuery):
     """The parameters that choose posts."""
 
-    since: TimeParameter = Field(None, description=_SINCE, examples=["2026-02-02T09:30:00+07:00"])
+    since: _Since = None
     until: TimeParameter = Field(
         None, description="Until this time, written like `since`.", examples=["2026-02-03T00:00:00Z"]
     )
@@ -106,4 +113,4 @@ class CommentsQuery(EdgeQuery):
         "level, in one flat list.",
         examples=["stream"],
     )
-    since: TimeParameter = Field(None, description=_SINCE, examples=["2026-02-02T09:30:00+07:00"])
+    since: _Since = None

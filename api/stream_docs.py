@@ -2,7 +2,10 @@
 
 from typing import Final
 
-STREAM: Final = """\
+from api.fan_out import HEARTBEAT_SECONDS
+from api.viewer import QUEUE, QUEUE_BYTES
+
+STREAM: Final = f"""\
 `text/event-stream`, as WHATWG HTML describes it. The `data` of each event is JSON. An event about something that is \
 stored has an `id`. To resume, send the last `id` as `Last-Event-ID`: no event is missing, and none comes twice.
 
@@ -26,7 +29,7 @@ details.
 
 `gap`: the stream cannot resume after the `id` that you sent. It starts now: read the messages again.
 
-`end`: the stream ends. Open it again with the last `id`, with a new token after `token_expired`. `slow`: more than 1 \
-MiB or 512 events waited for you.
+`end`: the stream ends. Open it again with the last `id`, with a new token after `token_expired`. `slow`: more than \
+{QUEUE_BYTES // 2**20} MiB or {QUEUE} events waited for you.
 
-A line that begins with a colon comes every 15 seconds. Ignore it."""
+A line that begins with a colon comes every {HEARTBEAT_SECONDS:.0f} seconds. Ignore it."""
