@@ -44,8 +44,6 @@ CALLS_PER_READ: Final = 20
 
 log = structlog.get_logger()
 
-IDS_PER_CALL: Final = 100
-"""Ids that one script call looks up: a message has one possible id per Page, because its `mid` names no Page."""
 ADDED_BYTES: Final = 100
 """About how many bytes an answer adds to a message's content."""
 
@@ -168,18 +166,18 @@ class Reader:
             NotFound: the shop has no message with this id: it was never received, has expired, or was erased.
         """
         keys = shop_keys(shop)
-        ids = await self.possible_ids(shop, keys, id_)
-        for at in range(0, len(ids), IDS_PER_CALL):
-            args: list[Arg] = [keys.hash_tag, *ids[at : at + IDS_PER_CALL]]
-            reply = await self._connection.run(LOOK([keys.registry, keys.shop_index], args), tries=2)
-            if reply:
-                score, found, value, secret = reply
-                return kept(self._secrets.vault(shop, secret).open(found, value), int(score))
+        args: list[Arg] = [keys.hash_tag, *await self.possible_ids(shop, keys, id_)]
+        reply = await self._connection.run(LOOK([keys.registry, keys.shop_index], args), tries=2)
+        if reply:
+            score, found, value, secret = reply
+            return kept(self._secrets.vault(shop, secret).open(found, value), int(score))
         await self._shops.require(shop)
         raise NotFound("message_not_found", "This shop has no message of this id; it may have expired.")
 
     async def possible_ids(self, shop: ShopId, keys: ShopKeys, id_: MessageId) -> list[bytes]:
-        """Returns the id under which a message would be kept, for each of the shop's Pages."""
+        """Returns the id under which a message would be kept, for each of the shop's Pages, because a `mid` names no
+        Page. A shop has few Pages (domain/limits.py), so one script call can take all ids.
+        """
         return [keys.message_id(page, id_) for page in await self._shops.page_ids(shop)]
 
     async def tap_ids(self, shop: ShopId, keys: ShopKeys, id_: MessageId) -> list[bytes]:

@@ -18,7 +18,7 @@ from domain.purge import Receipt
 LOOKED_UP: Final = 1000
 """Conversations looked up in one script call, which takes about half a millisecond of the server's time."""
 PURGED: Final = 500
-"""Most conversations in one receipt. Their tags take 4 kB in a record."""
+"""Most conversations in one receipt, which one script call hides. Their tags take 4 kB in a record."""
 
 
 class CustomerPurger:

@@ -10,7 +10,7 @@ from typing import Final
 
 from cache.errors import PageTaken
 from cache.keys import PURGES, shop_keys
-from cache.messages.reader import IDS_PER_CALL, Reader
+from cache.messages.reader import Reader
 from cache.purging.erasing import Eraser, job_of
 from cache.purging.hiding import hide
 from cache.purging.journal import JournalEntry, PurgeJournal
@@ -95,15 +95,13 @@ class Purger:
         purge = PurgeId(self._new_id())
         ids = [*await self._reader.tap_ids(shop, keys, id_), *await self._reader.possible_ids(shop, keys, id_)]
         script_keys = [*keys.of_erase, keys.purge(purge), keys.receipts]
-        erased, at = 0, 0
-        for first in range(0, max(1, len(ids)), IDS_PER_CALL):
-            args: list[Arg] = [keys.hash_tag, requested_by, _most_purges(limited)]
-            for id_of_page in ids[first : first + IDS_PER_CALL]:
-                args += (id_of_page, b"")
-            reply = await self._connection.run(ERASE(script_keys, args), tries=2)
-            if reply is None:
-                raise _too_many_purges(RETRY_FULL)
-            erased, at = erased + int(reply[0]), at or int(reply[1])
+        args: list[Arg] = [keys.hash_tag, requested_by, _most_purges(limited)]
+        for id_of_page in ids:
+            args += (id_of_page, b"")
+        reply = await self._connection.run(ERASE(script_keys, args), tries=2)
+        if reply is None:
+            raise _too_many_purges(RETRY_FULL)
+        erased, at = map(int, reply)
         hexadecimal = tuple(id_of_page.hex() for id_of_page in ids)
         await self._write_down(JournalEntry(shop, purge, "message", at, requested_by, ids=hexadecimal, deleted=erased))
         self._metrics.purge("message")

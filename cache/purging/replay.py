@@ -6,7 +6,6 @@ from typing import Final
 import structlog
 
 from cache.keys import page_key, shop_keys
-from cache.messages.reader import IDS_PER_CALL
 from cache.purging.erasing import job_of, note_purge
 from cache.purging.hiding import hide
 from cache.purging.journal import JournalEntry, PurgeJournal
@@ -67,10 +66,9 @@ class PurgeReplay:
 
     async def _erase(self, shop: ShopId, purge: PurgeId, entry: JournalEntry) -> None:
         keys = shop_keys(shop)
-        for first in range(0, len(entry.ids), IDS_PER_CALL):
-            args: list[Arg] = [keys.hash_tag, entry.by, 0]
-            for id_ in entry.ids[first : first + IDS_PER_CALL]:
-                args += (bytes.fromhex(id_), b"")
-            await self._connection.run(ERASE([*keys.of_erase, keys.purge(purge), keys.receipts], args), tries=2)
+        args: list[Arg] = [keys.hash_tag, entry.by, 0]
+        for id_ in entry.ids:
+            args += (bytes.fromhex(id_), b"")
+        await self._connection.run(ERASE([*keys.of_erase, keys.purge(purge), keys.receipts], args), tries=2)
         # The new receipt has the time and the count of the first receipt.
         await self._connection.command("HSET", keys.purge(purge), "at", entry.at, "deleted", entry.deleted)

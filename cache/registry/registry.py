@@ -10,7 +10,6 @@ The shop's record contains the sealed token of a Page (cache/registry/page_field
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from cache.errors import NotFound, PageTaken
 from cache.keys import page_key, shop_keys, shop_of_key
@@ -24,9 +23,6 @@ from domain import limits
 from domain.ids import PageId, ShopId
 from domain.secret import Secret
 from domain.shop import Credentials, Page, PageState, Shop
-
-PAGES_PER_CALL: Final = 100
-"""Pages of a shop that one command reads."""
 
 
 class Registry:
@@ -87,16 +83,15 @@ class Registry:
 
     async def shop(self, shop: ShopId) -> Shop:
         """Returns a shop's state. An unknown shop has no Pages and is not paused."""
-        ids, pages, paused, now = await self.page_ids(shop), [], None, self._now()
-        for at in range(0, max(1, len(ids)), PAGES_PER_CALL):
-            some = ids[at : at + PAGES_PER_CALL]
-            names = [name for page in some for name in page_fields.names(page)]
-            paused, *values = await self._connection.command("HMGET", shop_keys(shop).registry, "paused", *names)
-            for page, fields in zip(
-                some, zip(*[iter(values)] * len(page_fields.Names._fields), strict=True), strict=True
-            ):
-                if fields[0] is not None:  # else it was disconnected meanwhile
-                    pages.append(page_fields.page_of(page, *fields, now=now))
+        ids, now = await self.page_ids(shop), self._now()
+        names = [name for page in ids for name in page_fields.names(page)]
+        paused, *values = await self._connection.command("HMGET", shop_keys(shop).registry, "paused", *names)
+        by_page = zip(*[iter(values)] * len(page_fields.Names._fields), strict=True)
+        pages = [
+            page_fields.page_of(page, *fields, now=now)
+            for page, fields in zip(ids, by_page, strict=True)
+            if fields[0] is not None  # else it was disconnected meanwhile
+        ]
         if not pages:
             await self._marks.require()
         holds, until = page_fields.read_pause(paused, now)

@@ -1,6 +1,5 @@
 #!lua flags=allow-oom
--- Erases messages by id and leaves tombstones. If the message of a tombstone arrives later, it is not stored. A purge
--- with a receipt may need several calls: each call adds to the receipt's count.
+-- Erases messages by id and leaves tombstones. If the message of a tombstone arrives later, it is not stored.
 -- USES: now, digits, record, newest, trim, purges, announce, change
 -- KEYS: shop:{S}, s:{S}, v:{S}, e:{S}, h:{S}; for a receipt also j:{S}:<purge>, r:{S}
 -- ARGV: hash tag, requested by, the largest number of purges in a receipt's life (0 = no limit),

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Hides all messages of a shop, a Page, some customers or a conversation at once, and records the purge. If a Page is
 -- disconnected, the same step deletes its token, state, budgets and record of healing. A purge of a shop deletes the
--- secret that sealed the hidden values. A purge of customers may need several calls: each call adds some conversations.
+-- secret that sealed the hidden values.
 -- USES: now, digits, newest, trim, announce, change
 -- KEYS: shop:{S}, s:{S}, j:{S}:<purge>, r:{S}, h:{S}
 -- ARGV: hash tag, what (shop, page, customer, conversation), its tag ('' for a shop; for a customer the tags of all
@@ -41,9 +41,7 @@ else
   end
   redis.call('HSET', KEYS[1], 'narrow', digits(math.max(watermark, now) + LONGEST_TTL * 1000))
 end
-local all = name
-if what == 'customer' then all = (redis.call('HGET', KEYS[3], 'tag') or '') .. name end
-redis.call('HSET', KEYS[3], 'what', what, 'at', text, 'by', ARGV[4], 'complete', 0, 'tag', all)
+redis.call('HSET', KEYS[3], 'what', what, 'at', text, 'by', ARGV[4], 'complete', 0, 'tag', name)
 redis.call('HSETNX', KEYS[3], 'deleted', 0) -- a purge that is repeated goes on counting
 if page ~= '' then
   redis.call('HDEL', KEYS[1], CONNECTED .. page, TOKEN .. page, STATE .. page, LAST_EVENT .. page, PAUSED .. page)
