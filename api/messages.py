@@ -82,9 +82,9 @@ class Messages:
         """GET messages"""
         query = call.query_as(MessagesQuery)
         search = query.search()
-        searching = bool(search)
+        searching = search is not None
         as_json: Callable[[KeptMessage], bytes | None] = self._message
-        if searching:
+        if search is not None:
             as_json = _matching(search.of_messages(self._phone_numbers.find), self._message)
         with self._searches.one_more(call.shop) if searching else nullcontext():
             found = await self._reader.messages(call.shop, query.query(), as_json, searching=searching)
@@ -100,9 +100,9 @@ class Messages:
         query = call.query_as(ConversationsQuery)
         page = None if query.page is None else PageId(query.page)
         search = query.search(query.answered)
-        searching = bool(search)
+        searching = search is not None
         as_json: Callable[[KeptConversation], bytes | None] = self._conversation
-        if searching:
+        if search is not None:
             as_json = _matching(search.of_conversations(self._phone_numbers.find), self._conversation)
         with self._searches.one_more(call.shop) if searching else nullcontext():
             found = await self._conversations.conversations(

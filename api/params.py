@@ -162,9 +162,10 @@ class SearchQuery(Query):
         None, description="Only items that expire before this time. It is written like `since` of `listMessages`."
     )
 
-    def search(self, answered: bool | None = None) -> Search:
-        """Returns the same search for the handler. Only a search of conversations has `answered`."""
-        return Search(self.q, self.has, answered, self.expires_before)
+    def search(self, answered: bool | None = None) -> Search | None:
+        """Returns the search, or None if there is no filter. Only a search of conversations has `answered`."""
+        search = Search(self.q, self.has, answered, self.expires_before)
+        return None if search == Search() else search
 
 
 class ConversationsQuery(SearchQuery):

@@ -62,9 +62,6 @@ class Search:
     answered: bool | None = None
     expires_before: int | None = None
 
-    def __bool__(self) -> bool:
-        return (self.q, self.has, self.answered, self.expires_before) != (None, None, None, None)
-
     def of_messages(self, find_numbers: FindNumbers) -> Callable[[KeptMessage], bool]:
         """Returns a function that says whether a message matches."""
         words = None if self.q is None else folded(self.q)

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
+from api.params import ConversationsQuery
 from api.phones import in_message
 from api.search import Has, Search, folded
 from domain.ids import ConversationId, PageId, Psid
@@ -95,8 +96,13 @@ def test_every_filter_must_hold() -> None:
     assert not found(Search("red", "phone", expires_before=EXPIRES), message)
     assert not found(Search("red", "photo"), message)
     assert not found(Search("blue", "phone"), message)
-    assert not Search()
-    assert Search(answered=False)
+
+
+def test_a_read_without_a_filter_is_no_search() -> None:
+    """`answered=false` is a filter."""
+    query = ConversationsQuery.model_validate({})
+    assert query.search() is None
+    assert query.search(answered=False) == Search(answered=False)
 
 
 def test_a_conversation_is_answered_where_its_last_message_is_the_pages() -> None:
