@@ -24,7 +24,7 @@ from domain.secret import Secret
 from domain.shop import SCOPES, Scope
 from simulator.graph_faults import Cuts, Fails, Fault, Says
 from tests.callers import PAGE as OTHER_PAGE
-from tests.callers import Facebook
+from tests.callers import Facebook, Operator
 from tests.facebook import GraphShop, running_facebook, serving_graph
 from tests.graph import FakeGraph
 from tests.house.unplugged import application
@@ -72,7 +72,7 @@ def bearer(shop: str = SHOP, scopes: tuple[Scope, ...] = SCOPES, key: Secret = T
 
 
 class Caller:
-    """Calls from its own address. `answered` counts routes and statuses."""
+    """Calls from its own address. `answered` counts routes and statuses. `refusals` has the errors."""
 
     def __init__(self, service: Service) -> None:
         # Each call has a new connection, because the service may close an idle one at the moment of its next use.
@@ -81,6 +81,7 @@ class Caller:
         )
         self._client = httpx2.Client(base_url=service.url, transport=transport, headers=HEADERS, timeout=16)
         self.answered: Counter[tuple[str, int]] = Counter()
+        self.refusals: list[bytes] = []
 
     def __enter__(self) -> Self:
         return self
@@ -95,8 +96,9 @@ class Caller:
             self.answered[route.path, answer.status_code] += 1
             if answer.headers.get("content-type", "").startswith("text/event-stream"):
                 return
-            for _ in answer.iter_bytes():
-                pass
+            body = answer.read()
+            if answer.status_code >= 400:
+                self.refusals.append(repr(answer.headers).encode() + body)
 
     def drive(self, route: Route) -> None:
         """Call a route correctly, and with the canary in each place."""
@@ -121,6 +123,10 @@ class Caller:
         for route in sorted(ROUTES, key=lambda route: route.method == "DELETE"):
             if deleting or route.method != "DELETE":
                 self.drive(route)
+        for method, path in (("GET", f"/{CANARY}"), ("POST", f"/v1/shops/{SHOP}/messages/{CANARY}")):
+            answer = self._client.request(method, path, headers={"Authorization": f"Bearer {bearer()}"})
+            assert answer.status_code in {404, 405}
+            self.refusals.append(repr(answer.headers).encode() + answer.content)
 
 
 def filled(route: Route, names: dict[str, str]) -> str:
@@ -230,7 +236,7 @@ def connected(service: Service, graph: FakeGraph) -> None:
         shop.connect(OTHER_PAGE)
 
 
-def test_no_route_and_no_failure_leaves_words_people_or_secrets_in_a_log(tmp_path: Path) -> None:
+def test_no_route_and_no_failure_leaves_words_people_or_secrets_in_a_log_metric_or_error(tmp_path: Path) -> None:
     """They are not in Redis, its files or other files either. A caller's address is only in the line of its request."""
     temporary, data = tmp_path / "temporary", tmp_path / "data"
     temporary.mkdir()
@@ -268,6 +274,8 @@ def test_no_route_and_no_failure_leaves_words_people_or_secrets_in_a_log(tmp_pat
             deliveries(service)
             caller.drive_all(deleting=False)
             broken = caller.answered - connected_again
+            with Operator(service.ops_url) as operator:
+                metrics = operator.client.get("/metrics").content
             assert service.terminate() == 0
         unreachable = f"unix://{tmp_path}/none"
         with serving_graph(unreachable, logs[1], graph, ready="/livez", **settings) as service, Caller(service) as lost:
@@ -283,6 +291,11 @@ def test_no_route_and_no_failure_leaves_words_people_or_secrets_in_a_log(tmp_pat
     assert {status for _, status in lost.answered} >= {400, 401, 403, 503}
     assert b'"error":"ValueError"' in logs[0].read_bytes(), "no error that quotes what it could not read"
     needles = hidden()
+    assert b"page_inbox_events_total" in metrics
+    assert found_in(metrics, needles) == []
+    assert len(caller.refusals) > 300
+    told = [one for one in needles if one != LATIN.encode()]  # an error names a parameter that does not exist
+    assert [raw for raw in (*caller.refusals, *lost.refusals) if found_in(raw, told)] == []
     for log in logs:
         text = log.read_bytes()
         assert text.count(b'"event":"request"') > 300, "there is too little in the log for this test to mean anything"
