@@ -80,7 +80,7 @@ async def local_facebook(settings: Settings) -> AsyncIterator[tuple[Settings, Se
     # The Page is the seed, so the posts and all ids are the same in each run.
     rng = random.Random(PAGE)  # noqa: S311 - a made-up shop
     world = demo_world(PAGE, settings.app_id, settings.app_secrets, token, rng=rng, now=unix_milliseconds)
-    for chat in _crowd():
+    for chat in crowd():
         world.meet(world.pages[PAGE], chat.psid, chat.name, unix_milliseconds())
     with _listen_as_before(settings.data_dir / "facebook-port") as socket:
         move_media(world, address(LOOPBACK, socket.getsockname()[1]))
@@ -157,7 +157,7 @@ async def open_shop(app: Application, port: int, token: Secret | None, *, custom
     first = Plan(
         (PAGE,),
         count=FIRST_DELIVERIES,
-        crowd=_crowd(),
+        crowd=crowd(),
         media=MEDIA if token is None else services.settings.graph_url,
     )
     await sender.run(first, rng=rng)
@@ -167,7 +167,7 @@ async def open_shop(app: Application, port: int, token: Secret | None, *, custom
     )
 
 
-def _crowd() -> Crowd:
+def crowd() -> Crowd:
     """Returns the same customers in each run, so that the simulated Facebook and the stored conversations match."""
     return Crowd((PAGE,), CUSTOMERS, random.Random(PAGE))  # noqa: S311 - made-up customers
 

@@ -66,24 +66,25 @@ async def _findings(as_json: bool) -> tuple[Finding, ...]:
                 if bar is not None:
                     bar.update(1)
             elif not as_json:
-                _say(finding)
+                _print(finding)
     if not as_json:
-        _say_pages(sorted(pages, key=lambda page: page.about))
+        print_pages(sorted(pages, key=lambda page: page.about))
     return tuple(findings)
 
 
-def _say_pages(pages: Sequence[Finding]) -> None:
+def print_pages(pages: Sequence[Finding]) -> None:
+    """Print the findings about Pages: first the Pages without a problem, or their number, then the others."""
     well = [page for page in pages if page.level == "ok"]
     for page in well if len(well) <= MOST_WELL_PAGES else ():
-        _say(page)
+        _print(page)
     if len(well) > MOST_WELL_PAGES:
-        _say(Finding("page", "ok", f"{counted(len(well), 'Page is', 'Pages are')} well."))
+        _print(Finding("page", "ok", f"{counted(len(well), 'Page is', 'Pages are')} well."))
     for page in pages:
         if page.level != "ok":
-            _say(page)
+            _print(page)
 
 
-def _say(finding: Finding) -> None:
+def _print(finding: Finding) -> None:
     level = click.style(f"{finding.level:4}", fg=_COLOURS[finding.level], bold=True)
     about = f" ({finding.about})" if finding.about else ""
     click.echo(f"{level}  {finding.name}{about}: {finding.sentence}")

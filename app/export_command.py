@@ -43,12 +43,12 @@ def export(where: Where, shop: str, out: Path) -> None:
 
     async def work(inbox: CommandTarget) -> None:
         async with inbox.export(ShopId(shop)) as parts:
-            click.echo(await _save(parts, out))
+            click.echo(await save(parts, out))
 
     where.run(work)
 
 
-async def _save(parts: AsyncIterator[bytes], out: Path) -> str:
+async def save(parts: AsyncIterator[bytes], out: Path) -> str:
     """Write an export to a file and return the sentence that the command prints at the end.
 
     Raises:

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, MutableMapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, MutableMapping
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from app.asgi_connection import AsgiConnection
 from app.delivery_connection import DeliveryConnection
 from app.edge import Edge
 from app.edge_connection import EdgeConnection
-from app.server import LOOPBACK, listen
+from app.server import LOOPBACK, listen, make_server
 from domain.ids import MessageId, PageId, Psid
 from simulator.payloads import one_message
 from simulator.serialize import serialize
@@ -45,12 +45,6 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> None:
         READ[connection.edge] += len(data)
 
     monkeypatch.setattr(EdgeConnection, "data_received", data_received)
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class CountingConnection(DeliveryConnection):
@@ -97,18 +91,8 @@ class Setup(WebhookSetup):
 async def served(*, short: bool) -> AsyncIterator[Setup]:
     """Yields such a service on loopback."""
     setup = Setup(short=short)
-    config = uvicorn.Config(
-        setup.app,
-        interface="asgi3",
-        loop="none",
-        http=setup.protocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        date_header=False,
-        forwarded_allow_ips=LOOPBACK[0],
-    )
-    setup.server = _Server(config)
+    setup.server = make_server(setup.app, protocol=setup.protocol)
+    setup.server.config.date_header = False  # so that the answers of two servers are the same bytes
     with listen(LOOPBACK[0], 0, "PORT") as socket:
         setup.port = socket.getsockname()[1]
         task = asyncio.create_task(setup.server.serve([socket]))

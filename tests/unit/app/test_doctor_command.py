@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.doctor_command import MOST_WELL_PAGES, _say_pages
+from app.doctor_command import MOST_WELL_PAGES, print_pages
 from domain.finding import Finding
 
 
@@ -14,11 +14,11 @@ def pages(well: int, ill: int) -> list[Finding]:
 
 def test_a_few_pages_are_listed_and_of_many_only_the_ill(capsys: pytest.CaptureFixture[str]) -> None:
     """Many lines without a fault would hide the important line at the end."""
-    _say_pages(pages(MOST_WELL_PAGES, 1))
+    print_pages(pages(MOST_WELL_PAGES, 1))
     few = capsys.readouterr().out
     assert few.count("Well.") == MOST_WELL_PAGES
     assert few.splitlines()[-2:] == ["fail  page (ill-0): Dead.", "      -> Mend."]
-    _say_pages(pages(1000, 2))
+    print_pages(pages(1000, 2))
     many = capsys.readouterr().out
     assert "1000 Pages are well." in many
     assert (many.count("Dead."), len(many.splitlines())) == (2, 5)

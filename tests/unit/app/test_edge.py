@@ -2,29 +2,22 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
 import pytest
-import uvicorn
 
 from app.asgi_connection import AsgiConnection
 from app.edge import HEAD_BYTES, MOST_HEADERS, PIPELINED, Edge
-from app.server import LOOPBACK, listen
+from app.server import LOOPBACK, listen, make_server
 from tests.support import wait_until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 DELIVERY = b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx"
 WAITS = 20
 """Seconds until a test gives up. No test takes one second."""
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class Bounded:
@@ -46,7 +39,7 @@ class Bounded:
     def _told(self, reason: str) -> None:
         self.dropped[reason] += 1
 
-    async def app(
+    async def __call__(
         self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
     ) -> None:
         """Reads the body to its end, and answers when `answer` is set."""
@@ -72,9 +65,11 @@ class Bounded:
         await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
 
-    async def send(self, *parts: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def send(
+        self, *parts: bytes, address: str = LOOPBACK[0]
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Send these parts on a new connection, and return the connection."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        reader, writer = await asyncio.open_connection(LOOPBACK[0], self.port, local_addr=(address, 0))
         self.writers.append(writer)
         for part in parts:
             writer.write(part)
@@ -88,23 +83,11 @@ class Bounded:
 
 
 @asynccontextmanager
-async def bounded(
-    most: int = 100, most_bytes: int = 1 << 20, proxies: Sequence[str] = LOOPBACK
-) -> AsyncIterator[Bounded]:
+async def bounded(most: int = 100, most_bytes: int = 1 << 20) -> AsyncIterator[Bounded]:
     """Yields a server on loopback."""
     it = Bounded(most, most_bytes)
     protocol: Any = partial(AsgiConnection, it.edge, it.busy, 1 << 20)
-    config = uvicorn.Config(
-        it.app,
-        interface="asgi3",
-        loop="none",
-        http=protocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        forwarded_allow_ips=list(proxies),
-    )
-    server = _Server(config)
+    server = make_server(it, protocol=protocol)
     with listen(LOOPBACK[0], 0, "PORT") as socket:
         it.port = socket.getsockname()[1]
         task = asyncio.create_task(server.serve([socket]))
@@ -356,7 +339,8 @@ async def test_a_trusted_proxy_says_who_calls_and_how(lines: tuple[str, ...], ca
 
 async def test_an_untrusted_sender_cannot_say_who_calls() -> None:
     """Its own address and the scheme of the connection count."""
-    async with bounded(proxies=["192.0.2.1"]) as it:
-        reader, _ = await it.send(forwarded("X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https"))
+    async with bounded() as it:
+        request = forwarded("X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https")
+        reader, _ = await it.send(request, address="127.0.0.2")
         await reader.readuntil(b"\r\n\r\n0")
-        assert it.callers == [("127.0.0.1", "http")]
+        assert it.callers == [("127.0.0.2", "http")]

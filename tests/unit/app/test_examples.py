@@ -13,7 +13,7 @@ def test_the_examples_name_what_the_demo_shop_has() -> None:
     assert examples.PAGE == demo.PAGE
     rng = random.Random(demo.PAGE)
     world = demo_world(demo.PAGE, "1", [Secret("s" * 32)], Secret("t"), rng=rng, now=lambda: 1_796_000_000_000)
-    assert examples.PSID in {chat.psid for chat in demo._crowd()}
-    for chat in demo._crowd():
+    assert examples.PSID in {chat.psid for chat in demo.crowd()}
+    for chat in demo.crowd():
         world.meet(world.pages[demo.PAGE], chat.psid, chat.name, 1_796_000_000_000)
     assert {examples.POST, examples.COMMENT, examples.FACEBOOK_CONVERSATION} <= set(world.objects)

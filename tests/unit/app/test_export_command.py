@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.export_command import ExportFailed, _save
+from app.export_command import ExportFailed, save
 
 WHOLE = (
     b'{"type":"shop","shop":"s","message_count":2}\n{"type":"message","id":"m_1"}\n'
@@ -24,7 +24,7 @@ async def test_a_whole_export_is_kept_however_it_comes(tmp_path: Path, size: int
     """The export replaces an earlier one."""
     out = tmp_path / "copy"
     out.write_text("older")
-    assert "2 messages" in await _save(pieces(WHOLE, size), out)
+    assert "2 messages" in await save(pieces(WHOLE, size), out)
     assert out.read_bytes() == WHOLE
     assert not (tmp_path / "copy.part").exists()
 
@@ -35,6 +35,6 @@ async def test_one_that_was_cut_off_is_not(tmp_path: Path, text: bytes) -> None:
     out = tmp_path / "copy"
     out.write_text("older")
     with pytest.raises(ExportFailed, match="no whole copy"):
-        await _save(pieces(text, 20), out)
+        await save(pieces(text, 20), out)
     assert out.read_text() == "older"
     assert (tmp_path / "copy.part").read_bytes() == text
