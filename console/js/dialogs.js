@@ -116,37 +116,34 @@ function question(app, dialog, close) {
   );
 }
 
-function pauseQuestion(app, dialog, close) {
+function pauseQuestion(app, { page }, close) {
   const pause = (duration) => {
     close();
-    app.shop.pause(dialog.page, duration);
+    app.shop.pause(page, duration);
   };
-  return h(
-    "div",
-    { key: "pause", class: "stack" },
-    h("h2", { id: "dialog-title" }, icon(app, "pause"), t("pause.question")),
-    h("p", {}, dialog.page ? t("pause.about.page", { page: dialog.page }) : t("pause.about")),
-    h(
-      "div",
-      { class: "dialog-buttons" },
-      button(app, null, t("cancel"), close, FOCUSED),
-      button(app, null, t("pause.hour"), () => pause(HOUR), { class: "button danger" }),
-      button(app, null, t("pause.open"), () => pause(), { class: "button danger" }),
-    ),
-  );
+  return choices(app, "pause", t("pause.question"), page ? t("pause.about.page", { page }) : t("pause.about"), close, [
+    ["pause.hour", () => pause(HOUR)],
+    ["pause.open", () => pause()],
+  ]);
 }
 
 function switchQuestion(app, { name, replace }, close) {
+  const about = t("switch.about", { name, shop: app.state.session.shop });
+  return choices(app, "warning", t("switch.question"), about, close, [["switch.do", replace]]);
+}
+
+/** A question. `all` has the words and the action of each answer beside Cancel. */
+function choices(app, name, title, about, close, all) {
   return h(
     "div",
-    { key: "switch", class: "stack" },
-    h("h2", { id: "dialog-title" }, icon(app, "warning"), t("switch.question")),
-    h("p", {}, t("switch.about", { name, shop: app.state.session.shop })),
+    { key: name, class: "stack" },
+    h("h2", { id: "dialog-title" }, icon(app, name), title),
+    h("p", {}, about),
     h(
       "div",
       { class: "dialog-buttons" },
       button(app, null, t("cancel"), close, FOCUSED),
-      button(app, null, t("switch.do"), replace, { class: "button danger" }),
+      all.map(([key, choose]) => button(app, null, t(key), choose, { class: "button danger" })),
     ),
   );
 }

@@ -75,20 +75,11 @@ function header(app, signedIn) {
 function navigation(app) {
   const { state } = app;
   const unread = unreadOf(state);
-  const link = (view) =>
-    h(
-      "button",
-      {
-        key: view,
-        type: "button",
-        class: "tab",
-        "aria-current": state.view === view ? "page" : null,
-        onclick: () => app.show(view),
-      },
-      icon(app, ICONS[view]),
-      h("span", {}, t(`view.${view}`)),
-      view === "inbox" && unread > 0 && badge(unread),
-    );
+  const link = (view) => {
+    const words = [h("span", {}, t(`view.${view}`)), view === "inbox" && unread > 0 && badge(unread)];
+    const current = state.view === view ? "page" : null;
+    return button(app, ICONS[view], words, () => app.show(view), { key: view, class: "tab", "aria-current": current });
+  };
   return h("nav", { class: "tabs", "aria-label": t("views") }, state.views().map(link));
 }
 
