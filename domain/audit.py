@@ -27,6 +27,7 @@ def client_address(host: str | None) -> str:
 
 @lru_cache(maxsize=1024)
 def _usual_form(host: str) -> str:
+    """Results are cached, because parsing takes several microseconds, and each delivery and call has an address."""
     try:
         return UNKNOWN_CLIENT if "%" in host else str(ip_address(host))  # a zone is free text
     except ValueError:
