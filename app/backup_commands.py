@@ -4,16 +4,18 @@ Redis."""
 import os
 import secrets
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from app.counted import counted
-from app.parts import make_connection_to, make_replay, unix_milliseconds
+from app.parts import make_connection, make_replay, unix_milliseconds
 from app.tools import Tools, with_tools
 from cache.backup.backup import Backup
 from cache.backup.copy import Copy, CopyRefused
 from cache.registry.marks import Marks
+from cache.server.exchange import IN_COMMAND
 from cache.server.scan import count_keys
 from ops import values
 from ops.settings import read_settings
@@ -100,9 +102,10 @@ def copy(to: str) -> None:
     """
     settings = read_settings(os.environ, command="tool")
     try:
-        target = make_connection_to(to, settings)
+        url = values.redis_url(to)
     except values.Malformed as error:
         raise click.BadParameter(str(error), param_hint="--to") from None
+    target = make_connection(replace(settings, redis_url=url, wait_replicas=0), IN_COMMAND)
 
     async def work(tools: Tools) -> None:
         marks = Marks(target, new_word=lambda: secrets.token_hex(8))

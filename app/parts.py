@@ -41,7 +41,7 @@ from cache.registry.routes import Routes
 from cache.sealing import Sealer
 from cache.server.address import Tls, connect
 from cache.server.connection import Connection
-from cache.server.exchange import IN_COMMAND, IN_SERVICE, TimeLimits
+from cache.server.exchange import IN_SERVICE, TimeLimits
 from domain.secret import Secret
 from graph_client.calls import Calls
 from graph_client.claims import Claims
@@ -52,7 +52,6 @@ from graph_client.page_remover import PageRemover
 from graph_client.page_setup import PageSetup
 from graph_client.pages import Pages
 from graph_client.token_death import TokenDeath
-from ops import values
 from ops.metrics import Metrics
 from ops.settings import Settings
 
@@ -65,16 +64,6 @@ def make_connection(settings: Settings, limits: TimeLimits = IN_SERVICE) -> Conn
     """
     tls = Tls(settings.redis_tls_ca, settings.redis_tls_cert, settings.redis_tls_key)
     return connect(needed(settings.redis_url, "REDIS_URL").reveal(), settings.wait_replicas, tls, limits)
-
-
-def make_connection_to(url: str, settings: Settings) -> Connection:
-    """Returns a connection of a command to another Redis, with the same certificates.
-
-    Raises:
-        Malformed: `url` is not the address of a Redis.
-    """
-    tls = Tls(settings.redis_tls_ca, settings.redis_tls_cert, settings.redis_tls_key)
-    return connect(values.redis_url(url).reveal(), tls=tls, limits=IN_COMMAND)
 
 
 class Store:

@@ -88,8 +88,9 @@ class Worker:
         return cls(process, httpx2.AsyncClient(base_url=url, trust_env=False, timeout=ANSWER_SECONDS))
 
     async def report(self, *, checks: bool = False) -> list[Result] | None:
-        """Request a report. Returns the results of the worker's checks if `checks`; Returns None if the worker does not
-        answer in time."""
+        """Request a report. Returns the results of the worker's checks, which run only if `checks` is true. Returns
+        None if the worker does not answer in time.
+        """
         try:
             answer = await self._client.get("/report", params={"checks": 1} if checks else {})
             report = orjson.loads(answer.content)

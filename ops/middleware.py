@@ -99,9 +99,8 @@ def _line(scope: Scope, state: dict[str, Any], status: int, seconds: float) -> d
         "request_id": state["request_id"],
         "client": client[0] if client else None,
     }
-    for name, value in scope["headers"]:
-        if name == b"user-agent":
-            line["user_agent"] = value[:_AGENT].decode("latin-1")
-            break
+    agent = next((value for name, value in scope["headers"] if name == b"user-agent"), None)
+    if agent is not None:
+        line["user_agent"] = agent[:_AGENT].decode("latin-1")
     line.pop("event", None)  # the line's own slug
     return line
