@@ -1,7 +1,7 @@
 """Authentication and authorization: a bearer JWT becomes a `Principal`, which is checked against a shop and a scope.
 
-A token is refused if it has no end, if it is for another audience, or if no key verifies it. The keys are the HS256
-secrets and the public keys of the JWK set. Each key has one algorithm, which is never taken from the token:
+A token is refused if it has no expiry time, if it is for another audience, or if no key verifies it. The keys are the
+HS256 secrets and the public keys of the JWK set. Each key has one algorithm, which is never taken from the token:
 https://www.rfc-editor.org/rfc/rfc8725.html#section-2.1
 """
 

@@ -19,8 +19,8 @@ _PREFIXES: Final = ("+855", "+")
 _DIGIT = re.compile(rb"[0-9]|\xe1\x9f[\xa0-\xa9]|\xe0\xb9[\x90-\x99]|\xef\xbc[\x90-\x99]")
 """Latin, Khmer, Thai, full width; in UTF-8."""
 _DIGITS_LOOKED_AT: Final = 2_000
-"""Digits of one message that are examined: twice the digits of a pasted list of forty orders. A later number is
-searched for at each reading, with the bounds of `api/phones.py`.
+"""Digits of one message that are examined: twice the digits of a pasted list of forty orders. Numbers after
+these digits are searched for at each reading, with the bounds of `api/phones.py`.
 """
 _LATIN: Final = {chr(odd).encode(): digit for odd, digit in DIGITS.items()} | {b"%d" % n: str(n) for n in range(10)}
 """The Latin digit of each digit in UTF-8."""

@@ -82,7 +82,7 @@ class Callers:
         self._queue.add(caller, run)
 
     def admit(self, caller: str) -> bool:
-        """Whether one more request of this caller may run. If True, call `ended` when the request is over."""
+        """Returns whether one more request of this caller may run. If True, call `ended` when the request is over."""
         if self._running.total() >= self._most or self._running[caller] >= self._most * CALLER_SHARE:
             self._dropped("refused")
             return False

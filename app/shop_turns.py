@@ -44,7 +44,7 @@ class ShopTurns:
         self._ends = time.perf_counter() + PIECE_SECONDS
 
     def over(self) -> bool:
-        """Whether the time of the current piece is over. If so, the next piece needs another turn."""
+        """Returns whether the time of the current piece is over. If so, the next piece needs another turn."""
         return time.perf_counter() > self._ends
 
     def call(self, shop: ShopId, run: Callable[[], None]) -> None:

@@ -100,7 +100,7 @@ class Worker:
         return [Result(*check) for check in report["checks"]]
 
     def hangs(self) -> bool:
-        """Whether the worker served before, and sends no reports now."""
+        """Returns whether the worker served before, and sends no reports now."""
         # keeps: a silent worker fails /livez
         return self.serves and self.silent >= SILENT_BEATS
 
@@ -135,7 +135,7 @@ class Supervisor:
             self._metrics.known("worker_deaths_total", (how,))
 
     def alive(self) -> bool:
-        """Whether no worker hangs. A starting worker does not count, because the others accept its connections."""
+        """Returns whether no worker hangs. A starting worker is left out, because the others accept its connections."""
         return not any(worker.hangs() for worker in self._workers.values())
 
     async def run(self) -> list[Result]:

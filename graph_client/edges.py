@@ -93,8 +93,10 @@ def spacing_of(edge: Edge) -> float:
 
 
 def ask_for(query: GraphQuery) -> Ask:
-    """Returns the request for one list page of an edge. Raises:
-    ParameterRefused: the service did not make the cursor of videos, or the object is not an id.
+    """Returns the request for one list page of an edge.
+
+    Raises:
+        ParameterRefused: the service did not make the cursor of videos, or the object is not an id.
     """
     page, of = query.page, _object_id(query)
     match query.edge:

@@ -1,8 +1,8 @@
-"""Spans of OpenTelemetry: deliveries, requests of the API, stored batches, calls of Graph. Loaded only when asked for.
+"""Spans of OpenTelemetry: deliveries, requests of the API, stored batches, calls of Graph.
 
-A span has the same label values as the metrics, and the request's id. Label values come from closed sets, so
-no span holds a text, token, address or customer. Exceptions are described by class and places.
-Names follow https://opentelemetry.io/docs/specs/semconv/http/http-spans/ where it defines one.
+This module is loaded only if tracing is on. A span has the same label values as the metrics, and the request's id.
+Label values come from closed sets, so no span holds a text, token, address or customer. Exceptions are described by
+class and places. Names follow https://opentelemetry.io/docs/specs/semconv/http/http-spans/ where it defines one.
 """
 
 import threading

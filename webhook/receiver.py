@@ -61,7 +61,7 @@ class Writer(Protocol):
         ...
 
     def put_soon(self, events: Sequence[Storable], settle: Settle) -> bool:
-        """Do the same without waiting. `settle` gets the outcomes or the error, as from `put`. It gets `unknown_page`
+        """Store the events without waiting. `settle` gets the outcomes or the error of `put`. It gets `unknown_page`
         if only `put` can find the Page. Returns False if only `put` can store these events. Then `settle` gets nothing.
         """
         ...

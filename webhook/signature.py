@@ -41,7 +41,7 @@ class SignatureCheck:
         """
         if header is None:
             raise SignatureRefused("signature_missing")
-        header = header.strip(b" \t")  # no part of a value: https://www.rfc-editor.org/rfc/rfc9110#section-5.5
+        header = header.strip(b" \t")  # white space at its ends: https://www.rfc-editor.org/rfc/rfc9110#section-5.5
         if len(header) != _LENGTH or not header.startswith(_PREFIX) or header[len(_PREFIX) :].translate(None, _DIGITS):
             raise SignatureRefused("signature_malformed")
         matched = False

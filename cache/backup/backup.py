@@ -97,7 +97,7 @@ class Backup:
         return len(set(pages))
 
     async def _kept(self, keys: list[bytes]) -> list[bytes]:
-        """Returns the keys that belong into a backup, without Pages and marks."""
+        """Returns the keys that belong in a backup, without Pages and marks."""
         messages = [key for key in keys if key.startswith(MESSAGE)]
         sizes = await self._connection.commands_at_once([("STRLEN", key) for key in messages])
         erased = [key for key, size in zip(messages, sizes, strict=True) if not size]

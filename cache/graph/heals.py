@@ -25,8 +25,8 @@ class Heals:
         self._connection = connection
 
     async def read(self, shop: ShopId, page: PageId, /) -> Heal | None:
-        """Returns the last run and the refused conversations; None if there is no record, or if another version
-        of the service wrote it."""
+        """Returns the last run and the refused conversations. Returns None if there is no record, or if another
+        version of the service wrote it."""
         raw = await self._connection.command("GET", shop_keys(shop).heal(page))
         try:
             body = orjson.loads(raw or b"null")

@@ -107,8 +107,8 @@ class Writer:
         return await self._put(events, self._route, from_sent=False)
 
     async def put_fetched(self, shop: ShopId, messages: Sequence[Message], /) -> list[Outcome]:
-        """Do the same for messages that were fetched from Facebook for a shop. A message's life begins at its
-        `sent_at`. If another shop has the Page now, the outcome is `unknown_page`.
+        """Store messages that were fetched from Facebook for a shop. A message's life begins at its `sent_at`.
+        If another shop has the Page now, the outcome is `unknown_page`.
 
         Raises:
             Unavailable: some messages may not be stored. It is safe to put the same messages again.
