@@ -24,7 +24,6 @@ from cache.messages.conversations import ConversationReader
 from cache.messages.reader import Reader
 from cache.messages.staff_marks import StaffMarks
 from cache.messages.sweeper import Sweeper
-from cache.messages.unsent import UnsentIds
 from cache.messages.vault import ShopSecrets
 from cache.messages.writer import Writer, nonces
 from cache.purging.customers import CustomerPurger
@@ -78,7 +77,6 @@ class Store:
         self.cursors = Cursors(settings.seal_keys)
         self.signer = ReceiptSigner(settings.seal_keys)
         self.secrets = ShopSecrets(self.sealer, new_bytes=secrets.token_bytes)
-        self.unsent = UnsentIds(self.sealer)
         self.marks = Marks(connection, new_word=partial(secrets.token_hex, 8))
         self.shops = Registry(
             connection,
@@ -122,7 +120,7 @@ def make_writer(store: Store) -> Writer:
     ttl, new_nonce = store.settings.message_ttl, nonces(secrets.randbits(32))
     return Writer(
         Batches(store.connection, store.secrets, store.metrics, ttl=ttl, clock=time.monotonic, now=time.time),
-        Changes(store.connection, store.secrets, store.unsent, ttl=ttl, new_nonce=new_nonce),
+        Changes(store.connection, store.secrets, store.sealer, ttl=ttl, new_nonce=new_nonce),
         store.routes,
         store.metrics,
         ttl=ttl,
@@ -153,7 +151,7 @@ def make_timeline(store: Store) -> Timeline:
     return Timeline(
         store.connection,
         store.secrets,
-        store.unsent,
+        store.sealer,
         store.cursors,
         ttl=store.settings.message_ttl,
         turns=store.turns,

@@ -33,7 +33,7 @@ from cache.keys import (
     WATCH_UNHEALED,
     mark_keys,
 )
-from cache.messages.vault import FIELD as SECRET
+from cache.messages.vault import SECRET_FIELD
 from cache.purging.replay import PurgeReplay
 from cache.registry.marks import Marks
 from cache.sealing import Sealer
@@ -115,7 +115,7 @@ class Backup:
         if key.startswith(MESSAGE):
             return [part for part in parts if not part.items[0][1]]  # the key may have a message again
         if key.startswith(SHOP):
-            parts = [replace(part, items=[item for item in part.items if item[0] != SECRET]) for part in parts]
+            parts = [replace(part, items=[item for item in part.items if item[0] != SECRET_FIELD]) for part in parts]
         return [part for part in parts if part.items]
 
     def verify(self, path: Path) -> int:

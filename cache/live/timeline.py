@@ -14,9 +14,10 @@ from cache.cursors import Cursors
 from cache.errors import Corrupt, CursorRefused, SealBroken
 from cache.keys import ID_BYTES, shop_keys
 from cache.messages.staff_marks import open_staff_mark
-from cache.messages.unsent import UnsentIds
+from cache.messages.unsent import open_unsent
 from cache.messages.vault import ShopSecrets
 from cache.scripts import FOLLOW
+from cache.sealing import Sealer
 from cache.server.connection import Connection
 from domain.ids import PurgeId, ShopId
 from domain.kept import KeptMessage, StaffMark
@@ -60,7 +61,7 @@ class Timeline:
         self,
         connection: Connection,
         secrets: ShopSecrets,
-        unsent: UnsentIds,
+        sealer: Sealer,
         cursors: Cursors,
         *,
         ttl: int,
@@ -68,7 +69,7 @@ class Timeline:
     ) -> None:
         self._connection = connection
         self._secrets = secrets
-        self._unsent = unsent
+        self._sealer = sealer
         self._cursors = cursors
         self._ttl = ttl
         self._turns = turns
@@ -138,7 +139,7 @@ class Timeline:
                 record = self._secrets.vault(shop, secret).open(second[:ID_BYTES], second[ID_BYTES:])
                 return kept(record, int(first))
             case b"x":
-                return self._unsent.open(shop, first, second)
+                return open_unsent(self._sealer, shop, first, second)
             case b"k":
                 return open_staff_mark(self._secrets.vault(shop, secret), first, second)
             case _:

@@ -14,10 +14,11 @@ import structlog
 from cache.codec import MESSAGE, edited, encode_waiting_edit
 from cache.errors import Corrupt, Unavailable, contended
 from cache.keys import ShopKeys, shop_keys
-from cache.messages.unsent import UnsentIds
+from cache.messages.unsent import seal_unsent
 from cache.messages.vault import ShopSecrets
 from cache.registry.routes import PageRoute
 from cache.scripts import EDIT, ERASE, EVENT
+from cache.sealing import Sealer
 from cache.server.connection import Arg, Connection
 from domain.event import Outcome
 from domain.ids import ShopId
@@ -52,14 +53,14 @@ class Changes:
         self,
         connection: Connection,
         secrets: ShopSecrets,
-        unsent: UnsentIds,
+        sealer: Sealer,
         *,
         ttl: int,
         new_nonce: Callable[[], bytes],
     ) -> None:
         self._connection = connection
         self._secrets = secrets
-        self._unsent = unsent
+        self._sealer = sealer
         self._ttl = ttl
         self._new_nonce = new_nonce
 
@@ -105,7 +106,7 @@ class Changes:
         if not connected:
             return "unknown_page"
         id_ = keys.message_id(unsend.page, unsend.id)
-        sealed = self._unsent.seal(shop, id_, unsend)
+        sealed = seal_unsent(self._sealer, shop, id_, unsend)
         args: list[Arg] = [keys.hash_tag, "", 0, id_, sealed]
         await self._connection.run(ERASE(keys.of_erase, args), tries=2)
         return "unsent"

@@ -14,7 +14,7 @@ import structlog
 from cache.codec import HEADER_BYTES, NONCE_BYTES
 from cache.errors import Corrupt, NotFound, contended
 from cache.keys import shop_keys
-from cache.messages.vault import FIELD, ShopSecrets, Vault
+from cache.messages.vault import SECRET_FIELD, ShopSecrets, Vault
 from cache.scripts import STAFF_MARK, WALK_MARKS
 from cache.server.connection import Arg, Connection
 from domain.ids import ConversationId, PageId, ShopId
@@ -72,7 +72,7 @@ class StaffMarks:
         body = orjson.dumps([conversation, page, done, unread, labels])
         script_keys = [keys.registry, keys.shop_index, keys.changes, keys.conversation_index(tag), keys.staff_mark(tag)]
         for _ in range(TRIES):
-            secret = await self._connection.command("HGET", keys.registry, FIELD)
+            secret = await self._connection.command("HGET", keys.registry, SECRET_FIELD)
             drawn, nonce = self._secrets.draw(2)
             record = b"".join((HEAD, nonce[:NONCE_BYTES], page_tag, tag, body))
             try:

@@ -15,26 +15,21 @@ from domain.message import Unsend
 PURPOSE: Final = "unsent-id"
 
 
-class UnsentIds:
-    """Seals and opens these ids."""
+def seal_unsent(sealer: Sealer, shop: ShopId, id_: bytes, unsend: Unsend) -> bytes:
+    """Returns the sealed id, to be kept under the message's hash `id_`.
 
-    def __init__(self, sealer: Sealer) -> None:
-        self._sealer = sealer
+    Raises:
+        SealKeysMissing: there is no key to seal with.
+    """
+    unsent = orjson.dumps({"id": unsend.id, "page_id": unsend.page})
+    return sealer.seal(unsent, shop=shop, purpose=PURPOSE, place=id_.hex())
 
-    def seal(self, shop: ShopId, id_: bytes, unsend: Unsend) -> bytes:
-        """Returns the sealed id, to be kept under the message's hash `id_`.
 
-        Raises:
-            SealKeysMissing: there is no key to seal with.
-        """
-        unsent = orjson.dumps({"id": unsend.id, "page_id": unsend.page})
-        return self._sealer.seal(unsent, shop=shop, purpose=PURPOSE, place=id_.hex())
+def open_unsent(sealer: Sealer, shop: ShopId, id_: bytes, sealed: bytes) -> Unsend:
+    """Returns the unsend, without its time.
 
-    def open(self, shop: ShopId, id_: bytes, sealed: bytes) -> Unsend:
-        """Returns the unsend, without its time.
-
-        Raises:
-            SealBroken: no key of SEAL_KEYS opens the value.
-        """
-        unsent = orjson.loads(self._sealer.open(sealed, shop=shop, purpose=PURPOSE, place=id_.hex()))
-        return Unsend(unsent["id"], unsent["page_id"], None)
+    Raises:
+        SealBroken: no key of SEAL_KEYS opens the value.
+    """
+    unsent = orjson.loads(sealer.open(sealed, shop=shop, purpose=PURPOSE, place=id_.hex()))
+    return Unsend(unsent["id"], unsent["page_id"], None)

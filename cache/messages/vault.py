@@ -40,7 +40,7 @@ from cache.sealing import CIPHERTEXT_AT, VERSION, Sealer
 from cache.sealing import NONCE_AT as SECRET_ID_AT
 from domain.ids import ShopId
 
-FIELD: Final = b"secret"
+SECRET_FIELD: Final = b"secret"
 PURPOSE: Final = "shop-secret"
 
 REMEMBERED: Final = 8192

@@ -32,9 +32,6 @@ NO_SHOP: Final = ShopId("")
 
 TARGETS: Final[dict[str, PurgeTarget]] = {name: name for name in get_args(PurgeTarget)}
 
-KEPT_SECONDS: Final = MAX_TTL_SECONDS
-"""Messages that were purged longer ago have expired in every copy of the data."""
-
 log = structlog.get_logger()
 
 
@@ -102,8 +99,8 @@ class PurgeJournal:
             self._forget_old()
 
     def _forget_old(self) -> None:
-        """Remove the files in which all purges are older than KEPT_SECONDS."""
-        oldest = str(datetime.fromtimestamp(self._now(), UTC).date() - timedelta(seconds=KEPT_SECONDS + 86_400))
+        """Remove the files whose purges are too old: the purged messages have expired in every copy of the data."""
+        oldest = str(datetime.fromtimestamp(self._now(), UTC).date() - timedelta(seconds=MAX_TTL_SECONDS + 86_400))
         for path in self._directory.glob(f"*{SUFFIX}"):
             if path.name < oldest:
                 path.unlink(missing_ok=True)
@@ -117,7 +114,7 @@ class PurgeJournal:
         Raises:
             Unavailable: `purge_journal_failed`.
         """
-        since = int((self._now() - KEPT_SECONDS) * 1_000_000)
+        since = int((self._now() - MAX_TTL_SECONDS) * 1_000_000)
         found: list[JournalEntry] = []
         unreadable = 0
         with suppress(OSError):  # a process that may only read the directory must still be able to read the journal

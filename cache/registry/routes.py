@@ -7,7 +7,7 @@ no secret, the second one also writes a new secret (`route.lua`), so storing nev
 from typing import NamedTuple
 
 from cache.keys import shop_keys
-from cache.messages.vault import FIELD, ShopSecrets
+from cache.messages.vault import SECRET_FIELD, ShopSecrets
 from cache.registry import page_fields
 from cache.registry.registry import Registry
 from cache.scripts import REPLACE, ROUTE
@@ -58,6 +58,8 @@ class Routes:
         resealed = self._secrets.with_first_key(shop, secret)
         if resealed is not secret:
             # The id does not change, so other processes can still use the secret that they remember.
-            await self._connection.run(REPLACE([keys.registry], [FIELD, secret, FIELD, resealed]), tries=2)
+            await self._connection.run(
+                REPLACE([keys.registry], [SECRET_FIELD, secret, SECRET_FIELD, resealed]), tries=2
+            )
         self._secrets.vault(shop, resealed)
         return PageRoute(shop, resealed)

@@ -14,7 +14,7 @@ import pytest
 from cache import codec
 from cache.errors import Corrupt, Unavailable
 from cache.keys import shop_keys
-from cache.messages.vault import FIELD
+from cache.messages.vault import SECRET_FIELD
 from cache.sealing import Sealer
 from domain.ids import ConversationId, MessageId, PageId, Psid, ShopId
 from domain.message import Edit
@@ -31,7 +31,7 @@ CANARY, PSID = "canary-កាណារី 012 345 678", Psid("7011122233344455")
 
 async def secret_of(box: Box, shop: ShopId = SHOP) -> bytes:
     """Returns the secret in the shop's record, as it is stored."""
-    found: bytes = await box.connection.command("HGET", shop_keys(shop).registry, FIELD)
+    found: bytes = await box.connection.command("HGET", shop_keys(shop).registry, SECRET_FIELD)
     return found
 
 
@@ -111,7 +111,7 @@ async def test_another_shops_secret_opens_nothing(box: Box) -> None:
     await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
     await box.put(text("m_1"))
     await box.put(text("m_1", page=OTHER_PAGE), shop=OTHER_SHOP)
-    await box.connection.command("HSET", KEYS.registry, FIELD, await secret_of(box, OTHER_SHOP))
+    await box.connection.command("HSET", KEYS.registry, SECRET_FIELD, await secret_of(box, OTHER_SHOP))
     with pytest.raises(Unavailable) as caught:
         await box.ids()
     assert caught.value.reason == "seal_key_missing"

@@ -10,7 +10,7 @@ import httpx2
 import redis
 
 from cache.keys import PURGES, shop_keys
-from cache.messages.vault import FIELD
+from cache.messages.vault import SECRET_FIELD
 from domain.ids import PageId, ShopId
 from simulator.payloads import delivery, entry
 from simulator.serialize import Document, serialize
@@ -125,7 +125,7 @@ def test_after_a_purge_the_canary_is_in_no_redis_value_and_not_in_the_file(tmp_p
         assert facebook.deliver(whole()).status_code == 200
         raw = kept(client)
         assert len(raw) == 5, "four messages and the edit that came early"
-        field = client.hget(shop_keys(SHOP).registry, FIELD)
+        field = client.hget(shop_keys(SHOP).registry, SECRET_FIELD)
         assert all(CANARY in body for body in bodies(raw, field))
         assert all(_in_files(files, value) for value in (field, *raw.values()))
         assert found_in(str([(key.decode("latin-1"), value) for key, value in values(client)])) == []
@@ -134,7 +134,7 @@ def test_after_a_purge_the_canary_is_in_no_redis_value_and_not_in_the_file(tmp_p
         shop.purge()
         wait_until_blocking(lambda: client.zcard(PURGES) == 0)
         assert kept(client) == {}
-        assert client.hget(shop_keys(SHOP).registry, FIELD).startswith(b"-")
+        assert client.hget(shop_keys(SHOP).registry, SECRET_FIELD).startswith(b"-")
         assert found_in(str([(key.decode("latin-1"), value) for key, value in values(client)])) == []
         client.bgrewriteaof()
         wait_until_blocking(lambda: _rewritten(client), within=20)

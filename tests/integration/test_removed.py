@@ -13,7 +13,7 @@ import redis
 
 from cache.codec import HEADER_BYTES
 from cache.keys import PURGES, shop_keys
-from cache.messages.vault import DRAWN_BYTES, FIELD
+from cache.messages.vault import DRAWN_BYTES, SECRET_FIELD
 from domain.ids import MessageId, PageId, ShopId
 from simulator.payloads import delivery, entry
 from simulator.serialize import Document
@@ -107,7 +107,7 @@ def test_what_is_removed_leaves_memory_and_files(
                     client.pexpire(name, 1)
                 wait_until_blocking(lambda: client.info("stats")["expired_keys"] >= expired + MESSAGES, within=30)
             else:
-                sealed.add(client.hget(KEYS.registry, FIELD))
+                sealed.add(client.hget(KEYS.registry, SECRET_FIELD))
                 shop.purge()
                 wait_until_blocking(lambda: client.zcard(PURGES) == 0, within=30)
         with redis.Redis.from_url(store.url) as client:

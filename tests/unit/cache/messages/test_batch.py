@@ -20,7 +20,6 @@ from cache.messages import changes
 from cache.messages.batch import Batches
 from cache.messages.changes import Changes
 from cache.messages.queue import CALL_MESSAGES, MOST_MESSAGES, WAIT_SECONDS
-from cache.messages.unsent import UnsentIds
 from cache.messages.vault import ShopSecrets
 from cache.messages.writer import Writer, nonces
 from cache.registry.routes import PageRoute, Routes
@@ -175,7 +174,7 @@ class Setup:
             now=lambda: now,
             **limits,
         )
-        changes = Changes(self.connection, self.secrets, UnsentIds(sealer), ttl=432_000, new_nonce=new_nonce)
+        changes = Changes(self.connection, self.secrets, sealer, ttl=432_000, new_nonce=new_nonce)
         self._parts = (self.batches, changes)
         self._metrics, self._new_nonce = metrics, new_nonce
         self._writers: dict[PageRoute, Writer] = {}
