@@ -106,6 +106,20 @@ def own_server(tmp_path: Path) -> Callable[..., AbstractContextManager[Server]]:
 
 
 @pytest.fixture
+def lost(own_server: Callable[..., AbstractContextManager[Server]]) -> Iterator[Server]:
+    """Yields the Redis that is lost, or the source of a copy."""
+    with own_server("lost") as server:
+        yield server
+
+
+@pytest.fixture
+def empty(own_server: Callable[..., AbstractContextManager[Server]]) -> Iterator[Server]:
+    """Yields the Redis that replaces the lost Redis."""
+    with own_server("empty") as server:
+        yield server
+
+
+@pytest.fixture
 def breakable() -> Iterator[Breakable]:
     """Yields a Valkey to stop, hang or fill up, for this test only. Its data has a short path, because the path of a
     socket is limited to about 100 characters."""

@@ -1,7 +1,6 @@
 """A rehearsal of losing everything except a backup file and the secrets."""
 
 import time
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -11,27 +10,13 @@ from domain.ids import MessageId, Psid
 from tests.callers import Facebook, text_part
 from tests.facebook import GraphShop, graph_settings, new_page, running_facebook, serving_graph
 from tests.graph import now
-from tests.servers import Server, running
+from tests.servers import Server
 from tests.service import environment, run_command
 from tests.support import wait_until_blocking
 
 CUSTOMERS = tuple(Psid(f"700000000000010{n}") for n in range(3))
 BACK_SECONDS = 30.0
 """Seconds from an empty Redis and the start of a service to the first 200. An idle machine needs a few seconds."""
-
-
-@pytest.fixture
-def lost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The Redis that is lost."""
-    with running("lost", tmp_path_factory.mktemp("lost")) as server:
-        yield server
-
-
-@pytest.fixture
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A new Redis."""
-    with running("empty", tmp_path_factory.mktemp("empty")) as server:
-        yield server
 
 
 @pytest.mark.timeout(300)

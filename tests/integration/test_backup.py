@@ -2,16 +2,15 @@
 
 import secrets
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import pytest
 import redis
 
 from cache.keys import mark_keys
 from tests.callers import CUSTOMER, PAGE, Facebook, Shop
-from tests.servers import Server, running
+from tests.servers import Server
 from tests.service import START_SECONDS, STOP_SECONDS, Service, environment, forked, run_command, serving
 from tests.support import wait_until_blocking
 
@@ -23,20 +22,6 @@ def command(url: str, *words: str, code: int = 0, settings: dict[str, str] | Non
     done = run_command(words, environment(url, **(settings or {})), within=120)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
-
-
-@pytest.fixture
-def lost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The Redis that is lost, or the source of a copy."""
-    with running("source", tmp_path_factory.mktemp("source")) as server:
-        yield server
-
-
-@pytest.fixture
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The Redis that replaces the lost Redis."""
-    with running("target", tmp_path_factory.mktemp("target")) as server:
-        yield server
 
 
 def fill(service: Service) -> str:

@@ -338,33 +338,21 @@ def test_listed_customers_are_deleted_in_every_shop(service: Service, valkey_url
         assert shop.get(f"/purges/{purge_id}")["what"] == "customer"
 
 
-@pytest.mark.parametrize(
-    ("text", "named"),
-    [
-        ("7.0E+13\n7000000000000022\n", "line 1"),
-        ("id\n7000000000000022\nSok Canary\n\n7000000000000021, canary\n", "lines 3, 5"),
-        ("".join(f"{7_000_000_000_000_000 + n * 10}\n" for n in range(9)), "rounded"),
-    ],
-    ids=["a spreadsheet's number", "names", "rounded"],
-)
-def test_a_list_with_something_that_is_no_id_deletes_nothing(
-    service: Service, valkey_url: str, tmp_path: Path, text: str, named: str
-) -> None:
+def test_a_list_with_something_that_is_no_id_deletes_nothing(service: Service, valkey_url: str, tmp_path: Path) -> None:
     """The command ends with exit code 1, names the wrong lines by number, says that it deleted nothing, and repeats no
     name.
     """
     notice = tmp_path / "notice.csv"
-    notice.write_text(text)
+    notice.write_text("id\n7000000000000022\nSok Canary\n\n7000000000000021, canary\n")
     with Facebook(service.url) as facebook, Shop(service.url) as shop:
         shop.connect()
         facebook.text("m_1", customer="7000000000000022")
-        facebook.text("m_2", customer="7000000000000010")
         result = call(valkey_url, "purge", "--customers", str(notice), "--yes")
         assert result.returncode == 1
-        assert named in result.stderr
+        assert "lines 3, 5" in result.stderr
         assert "Nothing was deleted" in result.stderr
         assert "anary" not in result.stdout + result.stderr
-        assert len(shop.ids()) == 2
+        assert shop.ids() == ["m_1"]
 
 
 def test_a_deletion_that_is_cut_short_says_how_far_it_came(

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import pytest
 
-from cache.errors import Unavailable
 from domain.ids import MessageId, PageId, Psid
 from simulator.payloads import one_message
 from simulator.serialize import serialize
@@ -144,15 +143,6 @@ async def test_a_client_that_goes_away_is_not_answered_and_nothing_is_stored(set
     assert setup.deliveries() == {}
 
 
-async def test_a_store_that_takes_too_long_is_not_waited_for(setup: Setup) -> None:
-    """The answer is 503 while Facebook still waits. Facebook delivers again."""
-    setup.receiver.answer_seconds = 0.01
-    setup.shop.hangs = True
-    assert await setup.deliver(BODY) == 503
-    assert setup.deliveries() == {"unavailable": 1}
-    assert setup.lines[0]["reason"] == "not_in_time"
-
-
 @pytest.mark.parametrize(
     ("status", "outcome", "body", "signature"),
     [
@@ -175,22 +165,6 @@ async def test_a_refusal_says_why_and_repeats_nothing(
     assert sign(body, SECRET)[7:] not in told
     assert setup.lines[0]["reason"] in told.decode()
     assert setup.shop.stored == []
-
-
-async def test_what_cannot_be_stored_is_answered_503(setup: Setup) -> None:
-    """Facebook delivers again."""
-    setup.shop.fails = Unavailable("redis_timeout")
-    assert await setup.deliver(BODY) == 503
-    assert setup.deliveries() == {"unavailable": 1}
-    assert setup.lines[0]["reason"] == "redis_timeout"
-
-
-async def test_a_mistake_of_ours_is_a_500_without_a_word(setup: Setup) -> None:
-    """The delivery is answered, so that Facebook repeats it."""
-    setup.shop.fails = KeyError("private words")
-    assert await setup.deliver(BODY) == 500
-    assert setup.body == b""
-    assert setup.deliveries() == {"failed": 1}
 
 
 async def test_head_is_get_without_the_body(setup: Setup) -> None:
