@@ -14,7 +14,9 @@ from domain.moment import rfc3339
     "--limit", default=50, show_default=True, type=click.IntRange(1), help="The largest number of entries to show."
 )
 def audit(shop: str, limit: int) -> None:
-    """Show the audit log of a shop: each access with its caller, the newest entry first.
+    """Show the audit log of a shop.
+
+    Each access has an entry with its caller. The newest entry is first.
 
     \b
     Example:   page-inbox audit --shop sokha

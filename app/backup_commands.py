@@ -57,11 +57,12 @@ def backup(out: Path) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--force", is_flag=True, help="Allow a Redis that is not empty. Existing data do not change.")
 def restore(file: Path, force: bool) -> None:
-    """Restore the backup FILE into the empty Redis given with REDIS_URL. The service can keep running.
+    """Restore a backup into an empty Redis.
 
-    The command then repeats the purges of the last five days that are in PURGE_JOURNAL. After that, the running service
-    fetches the messages of the last five days from Facebook, for every Page with a token. SEAL_KEYS must have the keys
-    that were set when the backup was made.
+    The command restores FILE into the Redis in REDIS_URL. The service can keep running. The command then repeats the
+    purges of the last five days that are in PURGE_JOURNAL. After that, the running service fetches the messages of the
+    last five days from Facebook, for every Page with a token. SEAL_KEYS must have the keys that were set when the
+    backup was made.
 
     \b
     Example:   page-inbox restore /backups/inbox-07
@@ -91,11 +92,12 @@ def restore(file: Path, force: bool) -> None:
     help="The Redis to copy to, written like REDIS_URL. Or set the environment variable COPY_TO.",
 )
 def copy(to: str) -> None:
-    """Copy everything, with the messages, to an empty Redis, and compare both. The new Redis can be a cluster.
+    """Copy everything to an empty Redis, and compare both.
 
-    Each key keeps its expiry time to the millisecond. Stop the service first: data that the service stores during the
-    copy is not copied. Afterwards start the service with the new REDIS_URL. Facebook repeats the deliveries that failed
-    for a while. The service fetches the rest for Pages with a token.
+    The command copies from the Redis in REDIS_URL, with the messages. The new Redis can be a cluster. Each key keeps
+    its expiry time to the millisecond. Stop the service first: data that the service stores during the copy is not
+    copied. Afterwards start the service with the new REDIS_URL. For some time Facebook repeats deliveries that failed.
+    The service fetches the rest for Pages with a token.
 
     \b
     Example:   page-inbox copy --to redis+cluster://10.0.0.1,10.0.0.2,10.0.0.3

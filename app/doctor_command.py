@@ -25,11 +25,11 @@ _COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.option("--strict", is_flag=True, help="Exit with code 1 for warnings too.")
 def doctor(as_json: bool, strict: bool) -> None:
-    """Check the settings, Redis, Facebook, the public address and each Page.
+    """Check the settings, Redis, Facebook and each Page.
 
-    The command needs no running service. Run it with the service's own settings: then it finds the problems that the
-    service would have. It changes nothing and prints no secret. It asks Facebook about a few Pages at a time, and these
-    calls count in the budget of each Page.
+    The command also checks the public address. It needs no running service. Run it with the service's own settings:
+    then it finds the problems that the service would have. It changes nothing and prints no secret. It asks Facebook
+    about a few Pages at a time, and these calls count in the budget of each Page.
 
     The exit code is 0 when no check failed, and 1 when a check failed.
 

@@ -10,8 +10,9 @@ from app.running import data_dir, settings_of_run
 
 @click.command()
 def env() -> None:
-    """Print the settings of the running `page-inbox run` as `export` lines for a shell, secrets included.
+    """Print the settings of the running `page-inbox run`.
 
+    The output has `export` lines for a shell, secrets included.
     Commands of `page-inbox` find these settings in DATA_DIR. Other programs need this command.
 
     \b

@@ -26,8 +26,9 @@ class ExportFailed(PageInboxError):
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
 @somewhere
 def export(where: Where, shop: str, out: Path) -> None:
-    """Write a shop's Pages, receipts, audit log, messages and marks to a file: one JSON object per line.
+    """Write a shop's data to a file.
 
+    The file has the Pages, receipts, audit log, messages and marks: one JSON object per line.
     Receipts, audit entries and messages are each sorted, oldest first. Not in the file: tokens, blocked conversations,
     the list of labels, and edits whose message has not come.
 

@@ -30,7 +30,7 @@ log = structlog.get_logger()
 @click.command()
 @click.option("--quiet-shop", is_flag=True, help="Do not simulate customers who write to the demo shop.")
 def run(quiet_shop: bool) -> None:
-    """Run the whole service on this machine, to try it or to develop it.
+    """Run the whole service on this machine, to try it.
 
     The command starts a private Valkey with its data in DATA_DIR, the service on loopback, a simulated Facebook with
     the posts and comments of a demo shop, and a few customers who write to the demo shop. It makes the secrets that are

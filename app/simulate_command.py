@@ -27,8 +27,9 @@ from simulator.summary import Summary
 def simulate(
     url: str, pages: tuple[str, ...], rate: float, count: int, duplicates: float, disorder: float, forged: float
 ) -> None:
-    """Send realistic webhook traffic, signed with the first secret of FACEBOOK_APP_SECRET.
+    """Send realistic webhook traffic.
 
+    Deliveries are signed with the first secret of FACEBOOK_APP_SECRET.
     The exit code is 1 when a genuine delivery failed after every try, or when the service accepted a forged delivery.
 
     \b

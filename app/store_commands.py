@@ -23,7 +23,10 @@ HEAL_LOOK_SECONDS: Final = 2.0
 
 @click.group()
 def pages() -> None:
-    """Connect, list, heal and disconnect the Pages of a shop: directly on Redis, or on a running service."""
+    """Connect, list, heal and disconnect Pages of a shop.
+
+    The commands use Redis directly, or a running service.
+    """
 
 
 @pages.command("connect")
@@ -207,8 +210,9 @@ def purge(
     customers: TextIO | None,
     yes: bool,
 ) -> None:
-    """Delete messages of a shop: all, one conversation, one message, or the messages of the customers in a file.
+    """Delete messages of a shop.
 
+    Delete all messages, one conversation, one message, or the messages of the customers in a file.
     The file of customers has one id per line, or ids separated by commas, semicolons or spaces. A header line is
     allowed. Unknown ids are ignored. If a line contains anything other than ids, the command deletes nothing and names
     the line.

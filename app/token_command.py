@@ -18,7 +18,9 @@ from ops.settings import read_settings
 @click.option("--ttl", default="1h", show_default=True, help="How long the token is valid: 90s, 15m, 1h, 7d.")
 @click.option("--sub", default="operator", show_default=True, help="The name that receipts and the audit log show.")
 def token(shop: str, scope: str, ttl: str, sub: str) -> None:
-    """Make a bearer token for the API, signed with the first key of TOKEN_KEYS.
+    """Make a bearer token for the API.
+
+    The token is signed with the first key of TOKEN_KEYS.
 
     \b
     Example:   page-inbox token --shop sokha --scope "messages:read messages:purge" --ttl 7d --sub sokha@shop

@@ -3,7 +3,7 @@
 `{S}` is the shop's id, `{P}` a Page's id. One shop's keys share the hash tag `{S}`, and so one slot of a Redis Cluster:
 one script can use all of them. The keys of the watchlist share another slot.
 
-    page:{P}          hash   the shop that has claimed the Page, and the claim          permanent
+    page:{P}          hash   the shop that owns the Page, and the id of its claim       permanent
     shop:{S}          hash   a shop: Pages, tokens, secret, labels, pause, watermark    permanent
     mark:{<n>}        string shows that Pages were connected and are not lost           permanent
     x:{S}             zset   tags of blocked conversations, by the time of the block    permanent
@@ -22,7 +22,7 @@ one script can use all of them. The keys of the watchlist share another slot.
     d:{S}             stream the audit log (cache/audit/log.py)                         90 days for each entry
     o:{S}             hash   counts of reads that are not in the audit log yet          moved to the log each hour
     r:{S}             zset   the shop's purges, by the microsecond of the request       30 days after the last write
-    b:{S}:<tag>       hash   the pace and the hold of a Page's Graph calls              end of pace or hold + 1 min
+    b:{S}:<tag>       hash   how fast a Page's Graph calls may be, when they may go on  1 min after the calls may go on
     f:{S}:<tag>       string the progress of a Page's healing                           5 days after the last write
     g:{S}:<tag>       zset   tags of the conversations that this healing has finished   5 days after the last write
     hold:app          string stops all Graph calls while it exists                      as Facebook says
@@ -34,7 +34,7 @@ one script can use all of them. The keys of the watchlist share another slot.
     {watch}:unhealed  zset   watched Pages, by their number of refused conversations    30 days after the last write
     {watch}:beat      string the last time when any replica was running                 30 days after the last write
     {watch}:outage    string the beginning and the end of the last outage               5 days
-    {watch}:spread    string how many Pages are made due after an outage so far         30 days after the last write
+    {watch}:spread    string number of Pages that have a check after an outage           30 days after the last write
     deletion:<code>   hash   a person's deletion request: its time, its open purges     90 days
     purges            zset   purges with messages left to erase, for any replica        30 days after the last write
     probe:{<n>}       string shows that a server accepts writes                         1 min
@@ -47,7 +47,7 @@ events, sealed. Live events are not kept (cache/live/announcements.py).
 
 `<id>` and `<tag>` are keyed hashes (BLAKE2b, keyed by the shop's id), so the keys of messages are short and have the
 same length for all of Facebook's ids. No key has a NUL byte, because `redis-cli --cluster import` would cut the key
-there and lose it. A hash has 1 in place of NUL, which makes the chance of a collision a tenth larger.
+there and lose it. So each byte 0 in a hash is replaced by a byte 1, which makes a collision a tenth more likely.
 """
 
 from binascii import crc_hqx
@@ -82,33 +82,34 @@ BLOCKED: Final = b"x:"
 PERMANENT: Final = (PAGE, SHOP, BLOCKED, MARK)
 """Prefixes of the only keys that never expire: the registry, the blocked conversations, and the marks
 (cache/registry/marks.py). Tokens and secrets in the registry are sealed. A block stays until the shop lifts it. These
-keys contain no content, and an id of a person only as a keyed hash (docs/adr/0015)."""
+keys contain no content. They contain ids of persons only as keyed hashes (docs/adr/0015)."""
 
 AUDIT_SECONDS: Final = 90 * 24 * 60 * 60
-"""Limit: time that an entry of the audit log is kept. A purge keeps the entry, because it names no content and no
-customer."""
+"""Limit: time that an entry of the audit log is kept. A purge does not delete entries, because an entry names no
+content and no customer."""
 
 AUDIT_ENTRIES: Final = 20_000
-"""Limit: entries of a shop's audit log, the newest. An entry has about 70 bytes, so the log has about 1.4 MB; with the
-most, 400 bytes per entry, it has 8 MB. A caller that reads all the time makes 2,160 entries in 90 days. The service
-also writes each entry to its own log."""
+"""Limit: entries of a shop's audit log; older entries are removed. A usual entry has about 70 bytes, so the log has
+about 1.4 MB. With the largest entries (400 bytes) it has 8 MB. A caller that reads all the time makes 2,160 entries in
+90 days. The service also writes each entry to its own log."""
 AUDIT_OPEN: Final = 1_000
 """Limit: kinds of reads that are counted for one shop in an hour. Above this number the counts are written into the log
-at once. So a caller with very many addresses cannot fill the hash."""
+at once. So a caller with very many addresses cannot fill this key."""
 
 ID_BYTES: Final = 12
-"""96 bits: the chance that two of a million messages of one shop collide is 6e-18. 8 bytes would save 4 per message."""
+"""96 bits: the chance that two of a million messages of one shop collide is 6e-18. 8 bytes would save 15 bytes per
+message (docs/adr/0002)."""
 PAGE_TAG_BYTES: Final = 6
 CONVERSATION_TAG_BYTES: Final = 8
 """A shop has few Pages (48 bits are enough) and up to millions of conversations (64 bits)."""
 
 PAGE_TAGS_REMEMBERED: Final = 100
-"""Page tags of one shop that are cached: more than a shop has Pages. The number is limited, because requests may name
-any Page."""
+"""Page tags of one shop that are cached: as many as a shop can have Pages. The number is limited, because requests
+may name any Page."""
 
 CACHED_ID_LENGTH: Final = 64
-"""Longest id of a shop or Page, in characters, whose keys or tag are cached. Page ids have about 16 characters. The
-keys of one shop contain its id fifteen times."""
+"""Keys and tags are cached only for ids up to this number of characters. Page ids have about 16 characters. The keys of
+a shop contain its id many times."""
 
 BEAT: Final = b"beat:"
 BEAT_SECONDS: Final = 24 * 60 * 60
@@ -132,11 +133,12 @@ WATCH_SPREAD: Final = b"{watch}:spread"
 WATCH_SECONDS: Final = 30 * 24 * 60 * 60
 """Life of the watchlist after its last write. Every Page is checked daily."""
 OUTAGE_SECONDS: Final = MAX_TTL_SECONDS
-"""Life of the record of an outage. Messages that were missed before this time would not be kept."""
+"""Life of the record of an outage. Messages that were missed longer ago have expired anyway."""
 
 SLOTS: Final = 16_384
 MARKS: Final = 64
-"""Marks of a cluster: one in each 64th of the slots. Every node with 512 slots in a row, a 32nd of all, has a mark."""
+"""Marks of a cluster: the slots are divided into 64 equal parts, and each part has one mark. So a node with 512 slots
+in a row has at least one mark."""
 
 RECEIPTS: Final = b"r:"
 PURGE: Final = b"j:"
@@ -156,7 +158,7 @@ HEAL_VISITED: Final = b"g:"
 CHANNEL: Final = b"a:"
 
 NEWS: Final = b"+"
-"""The first byte of an announcement of a newest moment."""
+"""An announcement with this first byte says: the shop has new entries up to this time."""
 
 
 class ShopKeys:
@@ -187,7 +189,7 @@ class ShopKeys:
         self.of_put = (*of_writes, self.blocked, self.changes)
         """The keys of `put.lua`."""
         hash_key = blake2b(shop.encode(), digest_size=32).digest()
-        # Each is keyed once: a copy costs half as much as keying again.
+        # Each hasher gets its key once and is copied for each use, which costs half as much as a new hasher.
         self._new_id = blake2b(digest_size=ID_BYTES, key=hash_key).copy
         self._new_page_tag = blake2b(digest_size=PAGE_TAG_BYTES, key=hash_key).copy
         self._new_conversation_tag = blake2b(digest_size=CONVERSATION_TAG_BYTES, key=hash_key).copy
@@ -208,7 +210,7 @@ class ShopKeys:
         return _without_nul(hashed.digest())
 
     def tap_id(self, conversation: ConversationId, title: str, second: int) -> bytes:
-        """Returns the id of the tombstone of a tap that came without a message id and was purged.
+        """Returns the id of the tombstone that a tap leaves when it came without a message id and is purged.
 
         Facebook lists such a tap under an id of Facebook's own, with the button's title as text and the time (Unix
         seconds).

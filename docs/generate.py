@@ -79,8 +79,8 @@ def reference() -> str:
                 "Every label has a closed list of values. No label holds the id of a shop, a Page or a customer.",
                 _table(("name", "type", "labels", "unit", "meaning"), metrics),
                 "## Keys in Redis",
-                "`{S}` is the shop and `{P}` the Page. `<id>`, `<tag>` and `<hash>` are keyed hashes. Nothing is "
-                "stored outside Redis or Valkey.",
+                "`{S}` is the shop and `{P}` the Page. `<id>`, `<tag>` and `<hash>` are keyed hashes. Only the "
+                "journal of purges (`PURGE_JOURNAL`) is stored outside Redis or Valkey.",
                 _table(("key", "type", "what", "for how long"), stored_keys(keys.__doc__ or "")),
                 "## Failures of Redis",
                 "The `reason` in a 503, in the log and in `page_inbox_store_errors_total`.",
@@ -157,7 +157,7 @@ def _limits_of(path: Path) -> Iterator[Row]:
 
 
 def _amount(name: str, value: float) -> str:
-    """Returns a limit with its unit, which the end of its name says."""
+    """Returns a limit with its unit. The end of the constant's name gives the unit."""
     if name.endswith("_BYTES"):
         steps = ((1024 * 1024, "MiB"), (1024, "KiB"), (1, "bytes"))
     elif name.endswith("_SECONDS"):
@@ -198,7 +198,8 @@ def _table(head: Row, rows: Iterable[Row]) -> str:
 
 
 def with_integrity(text: str, module: bytes) -> str:
-    """Returns a document with the hash of the client that a browser compares (www.w3.org/TR/SRI)."""
+    """Returns the document with the hash of the client module. The browser compares this hash with the file
+    (www.w3.org/TR/SRI)."""
     return re.sub(r"sha384-[\w+/=]{64}", "sha384-" + b64encode(sha384(module).digest()).decode(), text)
 
 

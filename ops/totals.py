@@ -2,7 +2,8 @@
 
 Counters and histograms are added. A gauge of which each process has a share (messages in its queue) is added too. A
 gauge that every process reads from the store (messages kept) is taken once: the largest or the smallest value. The
-multiprocess mode of prometheus_client needs a writable folder, and an increment takes nine times as long.
+multiprocess mode of prometheus_client is not used: it needs a writable folder, and its increment takes nine times as
+long.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -39,7 +40,7 @@ def lasting(counted: Counted) -> Counted:
 
 
 def add_up(reports: Iterable[Counted]) -> Counted:
-    """Returns all reports as one, in the order of the first report that has a metric or a series."""
+    """Returns the sum of all reports. Metrics and series stay in the order in which they first appear."""
     found: dict[str, list[Any]] = {}
     values: dict[str, dict[tuple[Any, ...], list[Any]]] = {}
     for report in reports:

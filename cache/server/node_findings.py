@@ -80,7 +80,7 @@ REASONS: Final[dict[UnavailableReason, tuple[str, str]]] = {
         "Bring the replicas back, or lower min-replicas-to-write.",
     ),
     "redis_busy": ("A script of another user blocks Redis (BUSY).", "SCRIPT KILL ends it."),
-    "redis_full": ("Redis is full.", "Give it more memory, or shorten MESSAGE_TTL."),
+    "redis_full": ("Redis is full.", "Give it more memory (maxmemory)."),
     "redis_read_only": ("This is a replica: it takes no messages.", "Let REDIS_URL lead to the primary."),
     "redis_timeout": (
         "Redis takes the connection or the command, and does not answer in time.",
@@ -211,7 +211,7 @@ def _memory(info: _Info, about: str) -> Finding:
     sentence = f"{_mebibytes(used)} of {_mebibytes(most)} used."
     if used < FULL_SHARE * most:
         return Finding("redis.memory", "ok", sentence, about=about)
-    remedy = "Give it more memory, or shorten MESSAGE_TTL: a full server refuses every message."
+    remedy = "Give it more memory (maxmemory): a full server refuses every message."
     return Finding("redis.memory", "warn", sentence, remedy, about)
 
 

@@ -82,7 +82,7 @@ def test_a_page_is_connected_checked_subscribed_and_told(
 def test_the_state_tells_when_something_came_last(
     graph_service: Service, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """The state has this time to the second."""
+    """The time has whole seconds."""
     with Facebook(graph_service.url) as facebook:
         assert facebook.text("m_1", page=page.id).status_code == 200
     told = graph_shop.get(f"/pages/{page.id}")
@@ -227,8 +227,8 @@ def test_another_shops_page_is_refused_and_stays_with_its_shop(
 def test_without_a_token_a_page_is_connected_for_webhooks_alone(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, bare: FakePage
 ) -> None:
-    """The service does not ask Graph, and stores the messages. The shop can add a token later. `{}` after that does not
-    remove the token.
+    """The service does not ask Graph, and stores the messages. The shop can add a token later. A later PUT with the
+    body `{}` does not remove the token.
     """
     graph_shop.connect(bare.id)
     state = graph_shop.get(f"/pages/{bare.id}")
@@ -294,8 +294,8 @@ def day_later(store: Server, page: FakePage) -> None:
 
 
 def test_seal_keys_are_changed_without_losing_a_token(own_server: OwnServer, tmp_path: Path) -> None:
-    """The test sets the old key, then the new and the old key until the daily check has encrypted the token again, then
-    the new key. With no fitting key, the Page must be connected again.
+    """First the old key is set. Then the new and the old key are set, until the daily check has encrypted the token
+    again. Then only the new key is set. Without a fitting key, the Page must be connected again.
     """
     with running_facebook() as graph, own_server() as store:
         page = new_page(graph.world)
@@ -362,8 +362,8 @@ def test_an_app_secret_that_facebook_does_not_know_is_the_operators_matter(
 def test_a_field_that_facebook_does_not_know_costs_that_field_alone(
     graph: FakeGraph, graph_shop: GraphShop, bare: FakePage, field: str
 ) -> None:
-    """Facebook refuses the whole list because of one unknown field. Messages are subscribed all the same, for each
-    unknown field.
+    """Facebook refuses the whole list because of one unknown field. `messages` is still subscribed, whichever
+    field is unknown.
     """
     graph.world.unknown_fields.add(field)
     answered = graph_shop.bring(bare)
@@ -401,8 +401,8 @@ def test_fields_without_their_permission_are_named_with_it(graph: FakeGraph, gra
 def test_a_field_that_may_be_had_by_now_is_subscribed_at_the_daily_check(
     graph: FakeGraph, graph_store: Server, graph_shop: GraphShop, bare: FakePage
 ) -> None:
-    """For example, an earlier version of the service did not ask for the field. The other fields are delivered
-    meanwhile.
+    """A field can be missing because an earlier version of the service did not ask for it. The other fields are
+    delivered meanwhile.
     """
     graph_shop.bring(bare)
     bare.subscriptions[APP_ID].remove("feed")
@@ -424,7 +424,7 @@ def test_a_field_that_may_be_had_by_now_is_subscribed_at_the_daily_check(
 def test_a_page_whose_subscription_fails_is_unsubscribed_and_can_be_connected_again(
     graph: FakeGraph, graph_shop: GraphShop, bare: FakePage
 ) -> None:
-    """Facebook refuses the field `messages`, so the service undoes what it has done for the Page."""
+    """Facebook refuses the field `messages`, so the Page stays `unsubscribed`."""
     graph.faults.script("subscribed_apps", Fails(200), times=2)
     assert refusal(graph_shop.connect_with(bare.id, bare.token)) == (409, "permission_missing")
     state = graph_shop.get(f"/pages/{bare.id}")
@@ -479,9 +479,9 @@ def test_a_late_refusal_of_the_older_token_does_not_harm_the_newer(
 
 
 def _disconnected(shop: GraphShop, page: PageId) -> Iterator[str]:
-    """Check that the Page is in no place of the store."""
+    """Yields each place where the API still has the Page."""
     if shop.client.get(f"/pages/{page}").status_code != 404:
-        yield "pages/{page}"
+        yield f"pages/{page}"
     if shop.ask(page, "posts").status_code != 404:
         yield "posts"
     if shop.ids():

@@ -1,4 +1,4 @@
-"""Calls of Graph: admitted, repeated, made smaller, and ended by their deadline."""
+"""Calls of Graph: admitted, repeated, repeated with fewer items, and ended by their deadline."""
 
 import asyncio
 from dataclasses import replace
@@ -43,7 +43,7 @@ POSTS = f"GET {PAGE}/published_posts"
 
 
 def posts(items: int) -> Ask:
-    """Returns this number of posts."""
+    """Returns the call that asks for this number of posts."""
     return Ask("GET", (PAGE, "published_posts"), {"limit": str(items)}, lists=True)
 
 
@@ -53,7 +53,7 @@ async def call(setup: Setup, items: int = 100, patience: float = 4.0) -> GraphAn
 
 
 async def failed(setup: Setup, error: type[GraphError], items: int = 100) -> GraphError:
-    """Returns the error of this kind with which the fetch of posts ends."""
+    """Fetches posts, which must fail with this kind of error. Returns the error."""
     with pytest.raises(error) as refusal:
         await call(setup, items)
     return refusal.value
@@ -287,7 +287,6 @@ async def test_a_token_of_no_page_is_called_with_on_nobodys_budget() -> None:
 
 
 async def test_a_call_with_a_token_of_no_page_ends_with_its_deadline() -> None:
-    """Other calls do the same."""
     setup = Setup(policy=RetryPolicy(deadline=0.05))
     setup.facebook.will("GET me", never)
     with pytest.raises(GraphTimeout):
