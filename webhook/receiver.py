@@ -70,7 +70,7 @@ class Writer(Protocol):
 class Viewers(Protocol):
     """The viewers of live streams."""
 
-    def tell(self, notices: Sequence[Notice], /) -> None:
+    def send_soon(self, notices: Sequence[Notice], /) -> None:
         """Send events that are not stored. Returns at once and raises nothing, because Facebook waits for the
         answer."""
         ...
@@ -206,7 +206,7 @@ class Receiver:
             if delivery.notices:
                 # Notices are sent only now, because Facebook repeats a delivery that was not stored, and viewers must
                 # get a notice once.
-                self._viewers.tell(delivery.notices)
+                self._viewers.send_soon(delivery.notices)
             self._accept(request, delivery, outcomes)
 
     def _refuse_late(self) -> None:

@@ -48,7 +48,7 @@ class Live:
         self._wake = asyncio.Event()
         self._shops: dict[PageId, ShopId] = {}
 
-    def tell(self, notices: Sequence[Notice], /) -> None:
+    def send_soon(self, notices: Sequence[Notice], /) -> None:
         """Queue notices to be sent. Returns at once."""
         room = WAITING - len(self._waiting)
         self._waiting.extend(notices[:room])

@@ -57,7 +57,7 @@ async def test_a_follower_is_told_and_nothing_is_kept(box: Box) -> None:
     """The notice has the form of the API and no position. No key contains any part of it."""
     async with telling(box) as live, following(box) as follower:
         before = {*await box.keys()}
-        live.tell([notice(), Notice("feed", PAGE, facts={"item": "comment", "kind": "mine"})])
+        live.send_soon([notice(), Notice("feed", PAGE, facts={"item": "comment", "kind": "mine"})])
         await wait_until(lambda: len(lives(follower)) == 2)
         assert lives(follower) == [
             {
@@ -81,18 +81,18 @@ async def test_it_is_not_told_where_nobody_may_hear_it(box: Box) -> None:
     conversation is blocked."""
     other = PageId("104200000000002")
     async with telling(box) as live:
-        live.tell([notice()])
+        live.send_soon([notice()])
         await wait_until(lambda: outcomes(box) == {"nobody_listens": 1})
-        live.tell([notice(page=other)])
+        live.send_soon([notice(page=other)])
         await wait_until(lambda: outcomes(box).get("unknown_page") == 1)
         async with following(box) as follower:
             now = int(time.time() * 1000)
             await box.shops.pause(SHOP, True, now + 3_600_000)
-            live.tell([notice()])
+            live.send_soon([notice()])
             await wait_until(lambda: outcomes(box).get("refused") == 1)
             await box.shops.pause(SHOP, True, now - 1)
             await box.blocked.block(SHOP, CONVERSATION)
-            live.tell([notice(), Notice("feed", PAGE)])
+            live.send_soon([notice(), Notice("feed", PAGE)])
             await wait_until(lambda: outcomes(box).get("told") == 1)
             await wait_until(lambda: len(lives(follower)) == 1)
             assert lives(follower) == [{"kind": "feed", "page_id": PAGE}]
@@ -102,13 +102,13 @@ async def test_a_page_that_has_moved_is_told_to_its_new_shop(box: Box) -> None:
     """The old shop gets nothing, although a process remembers its route."""
     new = ShopId("shop-2")
     async with telling(box) as live, following(box) as old, following(box, new) as follower:
-        live.tell([notice("first")])
+        live.send_soon([notice("first")])
         await wait_until(lambda: len(lives(old)) == 1)
         await box.purger.purge_page(SHOP, PAGE, "me")
         await box.shops.connect(new, PAGE)
-        live.tell([notice("lost")])
+        live.send_soon([notice("lost")])
         await wait_until(lambda: outcomes(box).get("refused") == 1)
-        live.tell([notice("second")])
+        live.send_soon([notice("second")])
         await wait_until(lambda: len(lives(follower)) == 1)
         assert [told["reaction"] for told in lives(old)] == ["first"]
         assert [told["reaction"] for told in lives(follower)] == ["second"]
@@ -117,6 +117,6 @@ async def test_a_page_that_has_moved_is_told_to_its_new_shop(box: Box) -> None:
 async def test_of_too_many_the_rest_is_dropped_and_counted(box: Box) -> None:
     """The caller who brings the notices does not wait."""
     live = Live(box.connection, box.shops, box.sealer, box.metrics)
-    live.tell([notice()] * (WAITING + 10))
-    live.tell([notice()] * 5)
+    live.send_soon([notice()] * (WAITING + 10))
+    live.send_soon([notice()] * 5)
     assert outcomes(box) == {"dropped": 15}

@@ -33,7 +33,7 @@ class FakeShop:
         self.pages: set[PageId] = set()
         self.told: list[str] = []
 
-    def tell(self, notices: Sequence[Notice], /) -> None:
+    def send_soon(self, notices: Sequence[Notice], /) -> None:
         """Record the notices by kind."""
         self.told += [notice.kind for notice in notices]
 
