@@ -1,13 +1,16 @@
 """Facebook and a Valkey for tests of messages that the service fetches from Facebook in the background."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
-from tests.facebook import running_facebook
+from tests.facebook import GraphShop, running_facebook
 from tests.graph import FakeGraph
-from tests.healing import Inbox
+from tests.healing import Inbox, replicas
 from tests.servers import RESTING, Server, running
+from tests.service import Service
 
 
 @pytest.fixture
@@ -36,3 +39,17 @@ def valkey(own_valkey: Server) -> Iterator[Server]:
 def inbox(graph: FakeGraph, valkey: Server) -> Inbox:
     """A Page at Facebook that is not connected yet."""
     return Inbox(graph, valkey)
+
+
+@pytest.fixture
+def services(graph: FakeGraph, valkey: Server, tmp_path: Path) -> Iterator[list[Service]]:
+    """Yields one running service, in a list as `replicas` returns it."""
+    with ExitStack() as stack:
+        yield replicas(stack, valkey, graph, tmp_path, "one")
+
+
+@pytest.fixture
+def shop(services: list[Service]) -> Iterator[GraphShop]:
+    """Yields a shop without a Page."""
+    with GraphShop(services[0].url) as caller:
+        yield caller

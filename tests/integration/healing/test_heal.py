@@ -160,33 +160,30 @@ def test_after_an_outage_of_all_replicas_what_was_said_meanwhile_comes_by_itself
 
 
 def test_a_heal_that_graph_breaks_off_is_taken_up_again_and_loses_nothing(
-    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
+    inbox: Inbox, graph: FakeGraph, services: list[Service], shop: GraphShop
 ) -> None:
     """The shop can read the messages that were fetched before. The missing part stays recorded until it is fetched."""
-    with ExitStack() as stack:
-        services = replicas(stack, valkey, graph, tmp_path, "one")
-        shop = stack.enter_context(GraphShop(services[0].url))
-        shop.bring(inbox.page)
-        inbox.delivered(services[0], BOPHA, now() - 50 * MINUTE)
-        graph.world.unsubscribe(inbox.page.id)
-        first = inbox.says(SOKHA, now() - 20 * MINUTE)
-        second = inbox.says(DARA, now() - 10 * MINUTE)
-        graph.faults.script("/messages", Fine(), OUTAGE, OUTAGE, OUTAGE)
-        inbox.aged(31 * MINUTE)
-        inbox.due()
-        wait_until_blocking(lambda: events(services, "look_failed"), within=HEALS_WITHIN)
-        assert graph.faults.left() == 0
-        assert shop.ids()[0] == second
-        assert first not in shop.ids()
-        assert not inbox.healed()
-        assert "healing_since" in shop.get(f"/pages/{inbox.page.id}")
+    shop.bring(inbox.page)
+    inbox.delivered(services[0], BOPHA, now() - 50 * MINUTE)
+    graph.world.unsubscribe(inbox.page.id)
+    first = inbox.says(SOKHA, now() - 20 * MINUTE)
+    second = inbox.says(DARA, now() - 10 * MINUTE)
+    graph.faults.script("/messages", Fine(), OUTAGE, OUTAGE, OUTAGE)
+    inbox.aged(31 * MINUTE)
+    inbox.due()
+    wait_until_blocking(lambda: events(services, "look_failed"), within=HEALS_WITHIN)
+    assert graph.faults.left() == 0
+    assert shop.ids()[0] == second
+    assert first not in shop.ids()
+    assert not inbox.healed()
+    assert "healing_since" in shop.get(f"/pages/{inbox.page.id}")
 
-        inbox.due()
-        wait_until_blocking(inbox.healed, within=HEALS_WITHIN)
-        assert sorted(shop.ids()[:2]) == sorted([first, second])
-        assert len(shop.ids()) == 3
-        wait_until_blocking(lambda: summed(services, "healed_messages_total").get(("stored",)) == 2)
-        wait_until_blocking(lambda: summed(services, "subscriptions_restored_total") == {(): 1})
+    inbox.due()
+    wait_until_blocking(inbox.healed, within=HEALS_WITHIN)
+    assert sorted(shop.ids()[:2]) == sorted([first, second])
+    assert len(shop.ids()) == 3
+    wait_until_blocking(lambda: summed(services, "healed_messages_total").get(("stored",)) == 2)
+    wait_until_blocking(lambda: summed(services, "subscriptions_restored_total") == {(): 1})
 
 
 @pytest.mark.parametrize(("end", "code"), [(Service.kill, None), (Service.terminate, 0)], ids=["killed", "asked"])

@@ -28,49 +28,44 @@ from tests.healing import (
     summed,
 )
 from tests.servers import Server
+from tests.service import Service
 from tests.support import wait_until_blocking
 
 
 @pytest.mark.parametrize("edge", ["/conversations", "/messages"])
 def test_a_list_without_an_end_ends_and_what_it_gave_is_stored(
-    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path, edge: str
+    inbox: Inbox, graph: FakeGraph, services: list[Service], shop: GraphShop, edge: str
 ) -> None:
     """The end is visible and counted. The service tries the cut list again later."""
-    with ExitStack() as stack:
-        services = replicas(stack, valkey, graph, tmp_path, "one")
-        shop = stack.enter_context(GraphShop(services[0].url))
-        shop.bring(inbox.page)
-        said = {inbox.says(psid, now() - minutes * MINUTE) for psid in (SOKHA, DARA) for minutes in (3, 2)}
-        where = edge if edge == "/conversations" else messages_path(graph, inbox, SOKHA)
-        shape = new_cursors() if edge == "/conversations" else same_cursor(rows=True)
-        graph.faults.script(where, shape, times=None)
-        graph.seen.forget()
-        found = heal(shop, inbox.page.id)
-        assert set(shop.ids()) == said
-        assert len(graph.seen.of(edge)) <= 30
-        (cut,) = found["unhealed"]
-        assert cut["reason"] in {"cursor_repeated", "nothing_new"}
-        assert ("conversation" in cut) == (edge == "/messages")
-        assert (found["status"], "healing_since" in found) == ("connected", False)
-        ending = "cut_short" if edge == "/conversations" else "complete"
-        assert (found["healing"]["status"], found["healing"]["stored"]) == (ending, len(said))
-        wait_until_blocking(lambda: summed(services, "heals_total") == {(ending,): 1})
-        wait_until_blocking(lambda: summed(services, "unhealed_conversations") == {(): 1}, within=HEALS_WITHIN)
+    shop.bring(inbox.page)
+    said = {inbox.says(psid, now() - minutes * MINUTE) for psid in (SOKHA, DARA) for minutes in (3, 2)}
+    where = edge if edge == "/conversations" else messages_path(graph, inbox, SOKHA)
+    shape = new_cursors() if edge == "/conversations" else same_cursor(rows=True)
+    graph.faults.script(where, shape, times=None)
+    graph.seen.forget()
+    found = heal(shop, inbox.page.id)
+    assert set(shop.ids()) == said
+    assert len(graph.seen.of(edge)) <= 30
+    (cut,) = found["unhealed"]
+    assert cut["reason"] in {"cursor_repeated", "nothing_new"}
+    assert ("conversation" in cut) == (edge == "/messages")
+    assert (found["status"], "healing_since" in found) == ("connected", False)
+    ending = "cut_short" if edge == "/conversations" else "complete"
+    assert (found["healing"]["status"], found["healing"]["stored"]) == (ending, len(said))
+    wait_until_blocking(lambda: summed(services, "heals_total") == {(ending,): 1})
+    wait_until_blocking(lambda: summed(services, "unhealed_conversations") == {(): 1}, within=HEALS_WITHIN)
 
 
 def test_on_demand_a_cursor_that_graph_answers_unchanged_is_the_end(
-    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
+    inbox: Inbox, graph: FakeGraph, shop: GraphShop
 ) -> None:
     """A caller that walks the list with `after` reaches its end."""
-    with ExitStack() as stack:
-        services = replicas(stack, valkey, graph, tmp_path, "one")
-        shop = stack.enter_context(GraphShop(services[0].url))
-        shop.bring(inbox.page)
-        inbox.says(SOKHA, now() - MINUTE)
-        graph.faults.script("/conversations", same_cursor(rows=True), times=None)
-        first = shop.fetch(inbox.page.id, "conversations")
-        assert first["after"]
-        assert shop.fetch(inbox.page.id, "conversations", after=first["after"])["after"] is None
+    shop.bring(inbox.page)
+    inbox.says(SOKHA, now() - MINUTE)
+    graph.faults.script("/conversations", same_cursor(rows=True), times=None)
+    first = shop.fetch(inbox.page.id, "conversations")
+    assert first["after"]
+    assert shop.fetch(inbox.page.id, "conversations", after=first["after"])["after"] is None
 
 
 def test_pages_with_endless_lists_keep_no_other_page_waiting(graph: FakeGraph, valkey: Server, tmp_path: Path) -> None:
@@ -135,25 +130,22 @@ def test_one_refused_conversation_does_not_stop_the_others(
 
 
 def test_a_conversation_that_is_gone_is_tried_again_before_it_is_given_up(
-    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
+    inbox: Inbox, graph: FakeGraph, services: list[Service], shop: GraphShop
 ) -> None:
     """Not all of Facebook's machines may know a new conversation yet."""
-    with ExitStack() as stack:
-        services = replicas(stack, valkey, graph, tmp_path, "one")
-        shop = stack.enter_context(GraphShop(services[0].url))
-        shop.bring(inbox.page)
-        late, gone = inbox.says(SOKHA, now() - MINUTE), inbox.says(DARA, now() - 2 * MINUTE)
-        fails = Fails(100, 33)
-        graph.faults.script(messages_path(graph, inbox, SOKHA), fails, Fine())
-        graph.faults.script(messages_path(graph, inbox, DARA), fails, times=None)
-        assert len(heal(shop, inbox.page.id)["unhealed"]) == 2
-        inbox.pause_over()
-        wait_until_blocking(lambda: shop.ids() == [late], within=HEALS_WITHIN)
-        wait_until_blocking(lambda: _tries(shop, inbox.page.id) == [2], within=HEALS_WITHIN)
-        inbox.pause_over()
-        wait_until_blocking(lambda: _tries(shop, inbox.page.id) == [], within=HEALS_WITHIN)
-        assert gone not in shop.ids()
-        wait_until_blocking(lambda: summed(services, "heal_conversations_total").get(("given_up",)) == 1)
+    shop.bring(inbox.page)
+    late, gone = inbox.says(SOKHA, now() - MINUTE), inbox.says(DARA, now() - 2 * MINUTE)
+    fails = Fails(100, 33)
+    graph.faults.script(messages_path(graph, inbox, SOKHA), fails, Fine())
+    graph.faults.script(messages_path(graph, inbox, DARA), fails, times=None)
+    assert len(heal(shop, inbox.page.id)["unhealed"]) == 2
+    inbox.pause_over()
+    wait_until_blocking(lambda: shop.ids() == [late], within=HEALS_WITHIN)
+    wait_until_blocking(lambda: _tries(shop, inbox.page.id) == [2], within=HEALS_WITHIN)
+    inbox.pause_over()
+    wait_until_blocking(lambda: _tries(shop, inbox.page.id) == [], within=HEALS_WITHIN)
+    assert gone not in shop.ids()
+    wait_until_blocking(lambda: summed(services, "heal_conversations_total").get(("given_up",)) == 1)
 
 
 def _tries(shop: GraphShop, page: str) -> list[int]:
@@ -162,52 +154,46 @@ def _tries(shop: GraphShop, page: str) -> list[int]:
 
 @pytest.mark.parametrize("budget", [False, True], ids=["dead token", "spent budget"])
 def test_a_dead_token_and_a_spent_budget_still_stop_the_walk(
-    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path, budget: bool
+    inbox: Inbox, graph: FakeGraph, services: list[Service], shop: GraphShop, budget: bool
 ) -> None:
     """Both errors say nothing about the conversation, so no conversation is on the list of refused ones. Fetched
     messages are stored."""
-    with ExitStack() as stack:
-        services = replicas(stack, valkey, graph, tmp_path, "one")
-        shop = stack.enter_context(GraphShop(services[0].url))
-        shop.bring(inbox.page)
-        for psid in (SOKHA, DARA, BOPHA):
-            inbox.says(psid, now() - MINUTE)
-        spent = throttles(80006, page=inbox.page.id, kind="messenger", minutes=5)
-        graph.faults.script("/messages", Fine(), spent if budget else Fails(190, 460, status=401))
-        assert shop.client.post(f"/pages/{inbox.page.id}/heal").status_code == 202
-        wait_until_blocking(lambda: events(services, "look_failed"), within=HEALS_WITHIN)
-        assert len(shop.ids()) == 1
-        found = state(shop, inbox.page.id)
-        assert "unhealed" not in found
-        assert found["status"] == ("connected" if budget else "reconnect")
-        assert found["healing"]["status"] == "running", "it goes on when it can"
-        if not budget:
-            assert refusal(shop.client.post(f"/pages/{inbox.page.id}/heal")) == (409, "reconnect_page")
+    shop.bring(inbox.page)
+    for psid in (SOKHA, DARA, BOPHA):
+        inbox.says(psid, now() - MINUTE)
+    spent = throttles(80006, page=inbox.page.id, kind="messenger", minutes=5)
+    graph.faults.script("/messages", Fine(), spent if budget else Fails(190, 460, status=401))
+    assert shop.client.post(f"/pages/{inbox.page.id}/heal").status_code == 202
+    wait_until_blocking(lambda: events(services, "look_failed"), within=HEALS_WITHIN)
+    assert len(shop.ids()) == 1
+    found = state(shop, inbox.page.id)
+    assert "unhealed" not in found
+    assert found["status"] == ("connected" if budget else "reconnect")
+    assert found["healing"]["status"] == "running", "it goes on when it can"
+    if not budget:
+        assert refusal(shop.client.post(f"/pages/{inbox.page.id}/heal")) == (409, "reconnect_page")
 
 
 @pytest.mark.parametrize("purged", [False, True], ids=["stored", "purged"])
 def test_a_tap_without_an_id_that_came_by_webhook_is_not_added_by_healing(
-    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path, purged: bool
+    inbox: Inbox, services: list[Service], shop: GraphShop, purged: bool
 ) -> None:
     """Graph lists the tap as a message with the button's title and with an id of its own. The tap is there once, or
     stays purged. The same text at another time is another message."""
-    with ExitStack() as stack:
-        services = replicas(stack, valkey, graph, tmp_path, "one")
-        shop = stack.enter_context(GraphShop(services[0].url))
-        shop.bring(inbox.page)
-        at = now() - 20 * MINUTE
-        tap = {"title": "ចាប់ផ្តើម", "payload": "GET_STARTED"}
-        part = {"sender": {"id": SOKHA}, "recipient": {"id": inbox.page.id}, "timestamp": at + 321, "postback": tap}
-        with Facebook(services[0].url) as facebook:
-            assert facebook.deliver(delivery([entry(inbox.page.id, at, "messaging", [part])])).status_code == 200
-        (kept,) = shop.ids()
-        if purged:
-            assert shop.purge(f"/messages/{kept}")["messages_deleted"] == 1
-        inbox.says(SOKHA, at + 321, text=tap["title"])
-        typed = inbox.says(SOKHA, at + MINUTE, text=tap["title"])
-        other = inbox.says(DARA, at + 321, text=tap["title"])
-        heal(shop, inbox.page.id)
-        found = {message["id"]: message["kind"] for message in shop.walk()}
-        assert found == {typed: "message", other: "message", **({} if purged else {kept: "postback"})}
-        outcome = "erased" if purged else "duplicate"
-        wait_until_blocking(lambda: summed(services, "healed_messages_total") == {("stored",): 2, (outcome,): 1})
+    shop.bring(inbox.page)
+    at = now() - 20 * MINUTE
+    tap = {"title": "ចាប់ផ្តើម", "payload": "GET_STARTED"}
+    part = {"sender": {"id": SOKHA}, "recipient": {"id": inbox.page.id}, "timestamp": at + 321, "postback": tap}
+    with Facebook(services[0].url) as facebook:
+        assert facebook.deliver(delivery([entry(inbox.page.id, at, "messaging", [part])])).status_code == 200
+    (kept,) = shop.ids()
+    if purged:
+        assert shop.purge(f"/messages/{kept}")["messages_deleted"] == 1
+    inbox.says(SOKHA, at + 321, text=tap["title"])
+    typed = inbox.says(SOKHA, at + MINUTE, text=tap["title"])
+    other = inbox.says(DARA, at + 321, text=tap["title"])
+    heal(shop, inbox.page.id)
+    found = {message["id"]: message["kind"] for message in shop.walk()}
+    assert found == {typed: "message", other: "message", **({} if purged else {kept: "postback"})}
+    outcome = "erased" if purged else "duplicate"
+    wait_until_blocking(lambda: summed(services, "healed_messages_total") == {("stored",): 2, (outcome,): 1})

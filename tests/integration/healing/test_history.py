@@ -29,6 +29,7 @@ from tests.healing import (
 from tests.integration.test_commands import done
 from tests.integration.test_doctor import doctor
 from tests.servers import Server
+from tests.service import Service
 from tests.support import wait_until_blocking
 
 KEPT: Final = 5 * DAY
@@ -97,64 +98,55 @@ def state_of(page: dict[str, Any]) -> str:
 
 
 def test_the_owner_can_leave_the_history_out_and_purged_messages_stay_out(
-    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
+    inbox: Inbox, graph: FakeGraph, shop: GraphShop
 ) -> None:
     """`{"history": false}` leaves the history out, and healing on demand fetches it later. Purged messages do not come
     back with it."""
-    with ExitStack() as stack:
-        services = replicas(stack, valkey, graph, tmp_path, "one")
-        shop = stack.enter_context(GraphShop(services[0].url))
-        purged = inbox.says(SOKHA, now() - 30 * MINUTE)
-        graph.seen.forget()
-        shop.bring(inbox.page, history=False)
-        assert "healing" not in state(shop, inbox.page.id)
-        assert graph.seen.of("/conversations") == []
-        assert heal(shop, inbox.page.id)["healing"]["stored"] == 1
-        assert shop.ids() == [purged]
-        shop.purge()
-        later = inbox.says(SOKHA, now() + 1000)
-        assert heal(shop, inbox.page.id)["healing"]["stored"] == 1
-        assert shop.ids() == [later]
+    purged = inbox.says(SOKHA, now() - 30 * MINUTE)
+    graph.seen.forget()
+    shop.bring(inbox.page, history=False)
+    assert "healing" not in state(shop, inbox.page.id)
+    assert graph.seen.of("/conversations") == []
+    assert heal(shop, inbox.page.id)["healing"]["stored"] == 1
+    assert shop.ids() == [purged]
+    shop.purge()
+    later = inbox.says(SOKHA, now() + 1000)
+    assert heal(shop, inbox.page.id)["healing"]["stored"] == 1
+    assert shop.ids() == [later]
 
 
 def test_healing_on_demand_by_command_and_what_doctor_says_of_a_refused_conversation(
-    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
+    inbox: Inbox, graph: FakeGraph, shop: GraphShop, valkey: Server
 ) -> None:
     """A running service heals. The command waits, and prints the progress and what Facebook refuses."""
-    with ExitStack() as stack:
-        services = replicas(stack, valkey, graph, tmp_path, "one")
-        shop = stack.enter_context(GraphShop(services[0].url))
-        shop.bring(inbox.page)
-        missed = inbox.says(SOKHA, now() - 20 * MINUTE)
-        inbox.says(DARA, now() - 30 * MINUTE)
-        graph.faults.script(messages_path(graph, inbox, DARA), Fails(230, status=403), times=None)
-        said = done(valkey.url, "pages", "heal", "--wait", "--shop", "shop-1", inbox.page.id, **graph_settings(graph))
-        assert "Complete: 2 conversations, 1 message, 1 of them new." in said
-        assert "permission_missing" in said
-        assert shop.ids() == [missed]
-        _, document = doctor(valkey.url, **graph_settings(graph))
-        (finding,) = [one for one in document["findings"] if one["name"] == "unhealed"]
-        assert (finding["level"], finding["about"]) == ("warn", inbox.page.id)
-        assert "permission_missing (1)" in finding["sentence"]
+    shop.bring(inbox.page)
+    missed = inbox.says(SOKHA, now() - 20 * MINUTE)
+    inbox.says(DARA, now() - 30 * MINUTE)
+    graph.faults.script(messages_path(graph, inbox, DARA), Fails(230, status=403), times=None)
+    said = done(valkey.url, "pages", "heal", "--wait", "--shop", "shop-1", inbox.page.id, **graph_settings(graph))
+    assert "Complete: 2 conversations, 1 message, 1 of them new." in said
+    assert "permission_missing" in said
+    assert shop.ids() == [missed]
+    _, document = doctor(valkey.url, **graph_settings(graph))
+    (finding,) = [one for one in document["findings"] if one["name"] == "unhealed"]
+    assert (finding["level"], finding["about"]) == ("warn", inbox.page.id)
+    assert "permission_missing (1)" in finding["sentence"]
 
 
 def test_nothing_of_a_healing_is_left_when_its_page_is_disconnected(
-    inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
+    inbox: Inbox, graph: FakeGraph, services: list[Service], shop: GraphShop, valkey: Server
 ) -> None:
     """The messages are gone, and so is the conversation that Facebook refused. No log line has its id."""
-    with ExitStack() as stack:
-        services = replicas(stack, valkey, graph, tmp_path, "one")
-        shop = stack.enter_context(GraphShop(services[0].url))
-        inbox.says(SOKHA, now() - 20 * MINUTE, text="canary of the history")
-        inbox.says(DARA, now() - 30 * MINUTE)
-        refused = graph.world.pages[inbox.page.id].conversations[Psid(DARA)].id
-        graph.faults.script(f"{refused}/messages", Fails(100), times=None)
-        shop.bring(inbox.page, history=True)
-        wait_until_blocking(lambda: ended(shop, inbox.page.id), within=HEALS_WITHIN)
-        assert refused.encode() in everything(valkey)
-        assert b"canary of the history" not in everything(valkey), "a body is sealed"
-        shop.purge(f"/pages/{inbox.page.id}")
-        assert refused.encode() not in everything(valkey)
-        log = json.dumps(services[0].lines())
-        assert refused not in log
-        assert "canary of the history" not in log
+    inbox.says(SOKHA, now() - 20 * MINUTE, text="canary of the history")
+    inbox.says(DARA, now() - 30 * MINUTE)
+    refused = graph.world.pages[inbox.page.id].conversations[Psid(DARA)].id
+    graph.faults.script(f"{refused}/messages", Fails(100), times=None)
+    shop.bring(inbox.page, history=True)
+    wait_until_blocking(lambda: ended(shop, inbox.page.id), within=HEALS_WITHIN)
+    assert refused.encode() in everything(valkey)
+    assert b"canary of the history" not in everything(valkey), "a body is sealed"
+    shop.purge(f"/pages/{inbox.page.id}")
+    assert refused.encode() not in everything(valkey)
+    log = json.dumps(services[0].lines())
+    assert refused not in log
+    assert "canary of the history" not in log
