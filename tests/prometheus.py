@@ -1,6 +1,7 @@
 """Debian's Prometheus for tests: promtool and the server."""
 
 import json
+import os
 import subprocess
 import urllib.error
 import urllib.parse
@@ -13,10 +14,10 @@ from typing import Any, Final
 
 from tests import debian
 from tests.servers import free_ports
+from tests.service import START_SECONDS, started
 from tests.support import wait_until_blocking
 
 PROGRAMS: Final = ("promtool", "prometheus")
-START_SECONDS: Final = 20.0
 
 
 def program(name: str) -> Path:
@@ -109,17 +110,8 @@ def running(directory: Path, targets: Mapping[str, int], rules: str = "groups: [
         f"--web.listen-address=127.0.0.1:{port}",
     ]
     log = directory / "prometheus.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603 - our own command
-    try:
+    with started(command, log, dict(os.environ)) as process:
         server = Prometheus(f"http://127.0.0.1:{port}")
         wait_until_blocking(lambda: process.poll() is not None or server.api("targets"), within=START_SECONDS)
         assert process.poll() is None, log.read_text()
         yield server
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

@@ -12,12 +12,11 @@ from typing import Final
 
 from tests import debian
 from tests.servers import free_ports
-from tests.service import Service
+from tests.service import START_SECONDS, Service, started
 from tests.support import wait_until_blocking
 
 SHIPPED: Final = Path(__file__).parent.parent / "proxy"
 PROXIES: Final = ("nginx", "haproxy", "caddy")
-START_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True)
@@ -55,19 +54,10 @@ def running(name: str, services: Sequence[Service], place: Path) -> Iterator[Pro
     context.check_hostname = False
     log = place / f"{name}.log"
     environ = {"HOME": str(place), "XDG_DATA_HOME": str(place), "XDG_CONFIG_HOME": str(place)}
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environ, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603 - ours
-    try:
+    with started(command, log, environ) as process:
         wait_until_blocking(lambda: process.poll() is not None or _accepts(port), within=START_SECONDS)
         assert process.poll() is None, log.read_text()
         yield Proxy(name, port, context)
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _accepts(port: int) -> bool:

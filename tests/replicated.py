@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -11,9 +10,8 @@ from typing import Final
 
 import redis
 
-from cache.embedded.tether import tethered
-from cache.embedded.valkey import Embedded, find_server
-from tests.servers import SLOTS, admin, free_ports
+from cache.embedded.valkey import Embedded
+from tests.servers import SLOTS, admin, free_ports, running_sentinel
 from tests.support import wait_until_blocking
 
 NAME: Final = "inbox"
@@ -106,7 +104,13 @@ def behind_sentinels(directory: Path, replicas: int = 1) -> Iterator[Replicated]
             _start(stack, store, directory, port, "--replicaof", f"127.0.0.1 {first}")
         wait_until_blocking(lambda: store.replicas(first) == replicas, within=FAILOVER_SECONDS)
         for port in watching:
-            stack.enter_context(_sentinel(directory / str(port), port, first))
+            (directory / str(port)).mkdir(parents=True)
+            configuration = (
+                f"sentinel monitor {NAME} 127.0.0.1 {first} 2\n"
+                f"sentinel down-after-milliseconds {NAME} {DOWN_MILLISECONDS}\n"
+                f"sentinel failover-timeout {NAME} 10000\n"
+            )
+            stack.enter_context(running_sentinel(directory / str(port), port, configuration))
         wait_until_blocking(
             lambda: all(_knows_the_others(port, replicas) for port in watching), within=FAILOVER_SECONDS
         )
@@ -149,26 +153,6 @@ def _start(stack: ExitStack, store: Replicated, directory: Path, port: int, *ext
 def _agrees(client: redis.Redis, nodes: int) -> bool:
     state = client.cluster("INFO")
     return bool(state["cluster_state"] == "ok" and int(state["cluster_known_nodes"]) == nodes)
-
-
-@contextmanager
-def _sentinel(directory: Path, port: int, primary: int) -> Iterator[None]:
-    directory.mkdir(parents=True)
-    configuration = directory / "sentinel.conf"
-    configuration.write_text(
-        f"port {port}\nbind 127.0.0.1\ndir {directory}\n"
-        f"sentinel monitor {NAME} 127.0.0.1 {primary} 2\n"
-        f"sentinel down-after-milliseconds {NAME} {DOWN_MILLISECONDS}\n"
-        f"sentinel failover-timeout {NAME} 10000\n"
-    )
-    command = tethered([str(find_server()), str(configuration), "--sentinel"])
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603 - our own
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def _knows_the_others(port: int, replicas: int) -> bool:

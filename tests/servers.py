@@ -18,6 +18,7 @@ from typing import Any
 
 import redis
 
+from cache.embedded.tether import spawn
 from cache.embedded.valkey import Embedded, find_server
 from cache.keys import PERMANENT, mark_keys
 from cache.server.exchange import TimeLimits
@@ -126,6 +127,22 @@ def running_cluster(directory: Path, binary: Path | None = None) -> Iterator[Ser
         _meet(clients, ports)
         addresses = ",".join(f"127.0.0.1:{port}" for port in ports)
         yield Server("cluster", f"redis+cluster://{addresses}", tuple(nodes))
+
+
+@contextmanager
+def running_sentinel(directory: Path, port: int, configuration: str, binary: Path | None = None) -> Iterator[None]:
+    """Runs a Sentinel on loopback with these further lines of configuration."""
+    file = directory / "sentinel.conf"
+    file.write_text(f"port {port}\nbind 127.0.0.1\ndir {directory}\n{configuration}")
+    with file.open() as handle:
+        command = [str(binary or valkey9()), str(file), "--sentinel"]
+        log = directory / "sentinel.log"
+        sentinel = spawn(command, log=log, keep_open=handle.fileno(), environment={})
+        try:
+            yield
+        finally:
+            sentinel.terminate()
+            sentinel.wait()
 
 
 def valkey9() -> Path:

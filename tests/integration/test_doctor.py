@@ -14,13 +14,12 @@ from urllib.parse import quote
 import pytest
 import redis
 
-from cache.embedded.tether import spawn
 from domain.secret import Secret
 from simulator.graph_faults import Fails, Stalls
 from simulator.graph_gate import Barrier
 from tests.facebook import GraphShop, graph_settings, new_page, serving_graph
 from tests.graph import FakeGraph
-from tests.servers import Server, free_ports, valkey9
+from tests.servers import Server, free_ports, running_sentinel
 from tests.service import APP_SECRET, TOKEN_KEY, VERIFY_TOKEN, Service, environment, run_command
 from tests.support import wait_until_blocking
 
@@ -227,27 +226,15 @@ def test_of_sentinels_the_master_is_looked_at(
 ) -> None:
     """The name in REDIS_URL chooses the master. The doctor reports a name that the Sentinels do not know."""
     redis_port, port = free_ports(2)
-    config = tmp_path / "sentinel.conf"
-    config.write_text(f"port {port}\nbind 127.0.0.1\ndir {tmp_path}\nsentinel monitor inbox 127.0.0.1 {redis_port} 1\n")
     with (
         own_server("tcp", persistent=True, extra=["--port", str(redis_port), "--bind", "127.0.0.1"]),
-        config.open() as handle,
+        running_sentinel(tmp_path, port, f"sentinel monitor inbox 127.0.0.1 {redis_port} 1\n"),
     ):
-        sentinel = spawn(
-            [str(valkey9()), str(config), "--sentinel"],
-            log=tmp_path / "sentinel.log",
-            keep_open=handle.fileno(),
-            environment={},
-        )
-        try:
-            wait_until_blocking(lambda: _listens(port))
-            _, document = doctor(f"redis+sentinel://127.0.0.1:{port}/inbox/2")
-            assert set(levels(document, "redis.").values()) == {"ok"}
-            _, document = doctor(f"redis+sentinel://127.0.0.1:{port}/other/0")
-            assert "the master's name" in sentences(document, "redis.unreachable")
-        finally:
-            sentinel.terminate()
-            sentinel.wait()
+        wait_until_blocking(lambda: _listens(port))
+        _, document = doctor(f"redis+sentinel://127.0.0.1:{port}/inbox/2")
+        assert set(levels(document, "redis.").values()) == {"ok"}
+        _, document = doctor(f"redis+sentinel://127.0.0.1:{port}/other/0")
+        assert "the master's name" in sentences(document, "redis.unreachable")
 
 
 def _listens(port: int) -> bool:

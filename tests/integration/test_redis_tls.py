@@ -1,6 +1,5 @@
 """Redis over TLS with a private certificate authority and a client certificate: one server, Sentinel and cluster."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -8,13 +7,12 @@ from pathlib import Path
 import pytest
 import redis
 
-from cache.embedded.tether import spawn
 from cache.errors import Unavailable
 from cache.server.address import Tls, connect
 from tests.certificates import Pki, make_pki
 from tests.contract.conftest import PAGE, SHOP, make_box, text
 from tests.debian import Absent
-from tests.servers import PATIENT, Server, admin, free_ports, redis7
+from tests.servers import PATIENT, Server, admin, free_ports, redis7, running_sentinel
 from tests.support import wait_until_blocking
 
 SLOTS = 16_384
@@ -85,27 +83,19 @@ async def test_one_server_over_tls(encrypted: int, pki: Pki) -> None:
 async def test_sentinels_over_tls_with_a_login_of_their_own(encrypted: int, pki: Pki, tmp_path: Path) -> None:
     """Only the Sentinel gets the Sentinel's password. A wrong password has its own reason."""
     (port,) = free_ports(1)
-    config = tmp_path / "sentinel.conf"
     options = "\n".join(
         f"{name.removeprefix('--')} {value}"
         for name, value in zip(pki.server_options[::2], pki.server_options[1::2], strict=True)
     )
-    config.write_text(
-        f"port 0\ntls-port {port}\ntls-replication yes\nbind 127.0.0.1\ndir {tmp_path}\n{options}\n"
+    configuration = (
+        f"tls-port {port}\ntls-replication yes\n{options}\n"
         f"requirepass sentinel-word\nsentinel monitor inbox 127.0.0.1 {encrypted} 1\n"
     )
-    handle = os.open(config, os.O_RDONLY)
-    command = [str(_binary()), str(config), "--sentinel"]
-    sentinel = spawn(command, log=tmp_path / "sentinel.log", keep_open=handle, environment={})
-    try:
+    with running_sentinel(tmp_path, 0, configuration, _binary()):
         wait_until_blocking(lambda: _knows_the_primary(port, pki), within=20)
         url = f"rediss+sentinel://127.0.0.1:{port}/inbox/0?sentinel_password="
         await stores_and_reads(f"{url}sentinel-word", pki.tls)
         assert await reason(f"{url}wrong", pki.tls) == "redis_sentinel_login_refused"
-    finally:
-        sentinel.terminate()
-        sentinel.wait()
-        os.close(handle)
 
 
 def _knows_the_primary(port: int, pki: Pki) -> bool:

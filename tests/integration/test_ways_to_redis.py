@@ -1,6 +1,5 @@
 """Every form of REDIS_URL reaches a server: a stored message can be read there."""
 
-import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
@@ -9,12 +8,11 @@ from urllib.parse import quote
 import pytest
 import redis
 
-from cache.embedded.tether import spawn
 from cache.errors import UNREACHED, Unavailable
 from cache.server.address import connect
 from tests.contract.conftest import PAGE, SHOP, Box, make_box, text
 from tests.contract.test_feed import NEVER, following
-from tests.servers import PATIENT, Server, free_ports, valkey9
+from tests.servers import PATIENT, Server, free_ports, running_sentinel
 from tests.support import wait_until, wait_until_blocking
 
 PASSWORD = "hunter2 &@:/,"
@@ -62,24 +60,12 @@ async def test_a_password_and_a_database_are_taken_from_the_address(guarded: int
 
 async def test_sentinels_say_who_is_primary(guarded: int, tmp_path: Path) -> None:
     (port,) = free_ports(1)
-    config = tmp_path / "sentinel.conf"
-    config.write_text(
-        f"port {port}\nbind 127.0.0.1\ndir {tmp_path}\nsentinel monitor inbox 127.0.0.1 {guarded} 1\n"
-        f'sentinel auth-pass inbox "{PASSWORD}"\n'
-    )
-    handle = os.open(config, os.O_RDONLY)
-    sentinel = spawn(
-        [str(valkey9()), str(config), "--sentinel"], log=tmp_path / "sentinel.log", keep_open=handle, environment={}
-    )
-    try:
+    configuration = f'sentinel monitor inbox 127.0.0.1 {guarded} 1\nsentinel auth-pass inbox "{PASSWORD}"\n'
+    with running_sentinel(tmp_path, port, configuration):
         wait_until_blocking(lambda: _knows_the_primary(port))
         other = free_ports(1)[0]  # no server is there: one of several Sentinels may be down
         secret = quote(PASSWORD, safe="")
         await stores_and_reads(f"redis+sentinel://:{secret}@127.0.0.1:{other},127.0.0.1:{port}/inbox/2")
-    finally:
-        sentinel.terminate()
-        sentinel.wait()
-        os.close(handle)
 
 
 def _knows_the_primary(port: int) -> bool:
