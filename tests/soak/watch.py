@@ -88,7 +88,7 @@ class Kept:
                 return taken <= self._seen.keys() | told.keys()
 
             try:
-                wait_until_blocking(all_told, within=20)
+                wait_until_blocking(all_told, within=60)
             except AssertionError:
                 self.found.unseen += len(taken - self._seen.keys() - told.keys())
             viewer.close()
