@@ -16,7 +16,7 @@ themselves."""
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("attack", all_attacks(), ids=lambda attack: attack.title)
-async def test_the_service_holds(attack: Attack, valkey: Server, tmp_path: Path) -> None:
+async def test_the_figure_of_an_attack_is_within_its_limit(attack: Attack, valkey: Server, tmp_path: Path) -> None:
     """The figure is at most the limit. The limits of times and shares have room for a busy machine."""
     with serving(valkey.url, tmp_path / "log", CONNECT_WITHOUT_TOKEN="backend") as service:
         target = Target(service.url, APP_SECRET, TOKEN_KEY, service.ops_url, service.process.pid, valkey.url)

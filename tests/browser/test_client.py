@@ -68,7 +68,7 @@ def refusal(status: int, reason: str, **headers: str) -> dict[str, Any]:
     return {"status": status, "json": {"reason": reason, "detail": "A sentence."}, "headers": headers}
 
 
-async def test_a_stream_is_read_wherever_it_is_cut(modules: Modules) -> None:
+async def test_a_stream_is_read_in_pieces_of_any_size(modules: Modules) -> None:
     """The stream has comments, several lines of data, and every kind of line end. An event without an end or without
     JSON is not given."""
     text = (
@@ -101,7 +101,7 @@ async def test_a_stream_is_read_wherever_it_is_cut(modules: Modules) -> None:
     assert found["result"] == [events]
 
 
-async def test_a_stream_goes_on_after_everything_that_can_end_it(modules: Modules) -> None:
+async def test_a_stream_resumes_after_every_kind_of_end(modules: Modules) -> None:
     """Each event comes once and in order. Every connection resumes after the last event. The service decides
     the wait."""
     found = await calls(
@@ -193,7 +193,7 @@ async def test_without_another_token_the_refusal_is_thrown(modules: Modules, tok
     assert len(found["asked"]) == 2
 
 
-async def test_a_stream_of_the_service_goes_on_after_its_token_and_after_a_purge(console: Console) -> None:
+async def test_a_stream_resumes_after_an_expired_token_and_after_a_purge(console: Console) -> None:
     """Each event comes once, and no call is refused. After an id that the service never gave, it begins with a gap."""
     owner = console.owner
     page = await console.window()
@@ -248,7 +248,7 @@ async def came(page: Page, expected: list[tuple[str, str]]) -> None:
     assert await page.evaluate("found") == [list(one) for one in expected]
 
 
-async def test_lists_go_on_to_their_end(modules: Modules) -> None:
+async def test_lists_are_read_to_their_last_page(modules: Modules) -> None:
     """An empty page does not end the list. Filters stay, empty filters are left out, ids are encoded."""
     body = """
         const inbox = make();
@@ -274,7 +274,7 @@ async def test_lists_go_on_to_their_end(modules: Modules) -> None:
     ]
 
 
-async def test_a_read_is_repeated_until_its_answer_is_good_and_a_change_is_not(modules: Modules) -> None:
+async def test_a_failed_read_is_repeated_and_a_failed_change_is_not(modules: Modules) -> None:
     """The client also repeats after an error of the service or of a proxy, but not if a repetition cannot help."""
     body = """
         const inbox = make();
@@ -300,7 +300,7 @@ async def test_a_read_is_repeated_until_its_answer_is_good_and_a_change_is_not(m
     assert [one["method"] for one in found["asked"]] == ["GET"] * 7 + ["DELETE", "GET", "GET"]
 
 
-async def test_what_facebook_does_not_answer_is_not_asked_again(modules: Modules) -> None:
+async def test_a_call_is_not_repeated_after_an_error_of_facebook(modules: Modules) -> None:
     """The service has already repeated the call, and a rate limit can last an hour. The caller should know."""
     known = set(get_args(GraphReason))
     answers = [(status, reason) for status in (429, 502, 504) for reason in REASONS[status] if reason in known]
@@ -313,7 +313,7 @@ async def test_what_facebook_does_not_answer_is_not_asked_again(modules: Modules
     assert (found["result"], found["waits"]) == ([reason for _, reason in answers], [])
 
 
-async def test_a_purge_is_followed_to_its_end(modules: Modules) -> None:
+async def test_the_client_waits_until_a_purge_is_complete(modules: Modules) -> None:
     """The end is when the bytes are erased too."""
     running, complete = ({"purge_id": "p", "status": status} for status in ("running", "complete"))
     body = "const inbox = make(); return inbox.completed(await inbox.purgeConversation('1_2'));"
@@ -339,7 +339,7 @@ async def test_an_export_that_is_cut_off_is_an_error(modules: Modules) -> None:
     assert (first, second["reason"], lines) == (None, "offline", ["shop", "end", "shop"])
 
 
-async def test_a_stream_that_is_stopped_is_over(modules: Modules) -> None:
+async def test_the_signal_stops_a_stream_without_an_error(modules: Modules) -> None:
     """The signal stops it at any moment, without an error and without a further call."""
     body = """
         const stop = new AbortController();
@@ -353,7 +353,7 @@ async def test_a_stream_that_is_stopped_is_over(modules: Modules) -> None:
     assert (found["result"], found["events"], found["states"]) == (None, [], [["connecting", None]])
 
 
-async def test_silence_ends_a_connection_and_a_late_answer_a_call(modules: Modules) -> None:
+async def test_a_silent_connection_is_replaced_and_a_slow_call_fails(modules: Modules) -> None:
     """A dead connection is replaced and resumes. A call reports that there was no answer."""
     body = """
         const lasts = [];
@@ -402,7 +402,7 @@ _SHOWN: Final = """
 """
 
 
-async def test_the_loop_of_the_document_keeps_what_the_service_has(modules: Modules) -> None:
+async def test_the_loop_of_the_document_shows_the_same_messages_as_the_service(modules: Modules) -> None:
     """Deleted messages leave the screen at once. Reading the list again can take as long as an outage."""
     (loop,) = of_the_document("## 5. ")
     body = f"""
@@ -421,7 +421,7 @@ async def test_the_loop_of_the_document_keeps_what_the_service_has(modules: Modu
     assert (found["waits"][:2], found["states"][-1]) == ([500, 1000], ["ended", "wrong_shop"])
 
 
-async def test_the_page_of_the_document_for_many_messages_follows_one_conversation(modules: Modules) -> None:
+async def test_the_example_for_many_messages_updates_the_open_conversation(modules: Modules) -> None:
     """The list of conversations changes too. An answer that comes late does not bring back old data."""
     (loop,) = of_the_document("### Many messages")
     body = f"""
@@ -494,7 +494,7 @@ async def test_the_page_of_the_document_for_many_messages_follows_one_conversati
     assert found["result"][2] == [{}, {}]
 
 
-async def test_the_token_callback_of_the_document_sees_that_its_user_has_signed_out(modules: Modules) -> None:
+async def test_the_token_callback_of_the_document_returns_null_after_a_sign_out(modules: Modules) -> None:
     """It returns null then. An error of the back end is not a token."""
     (options,) = of_the_document("## 4. ")
     body = f"""
@@ -510,7 +510,7 @@ async def test_the_token_callback_of_the_document_sees_that_its_user_has_signed_
     assert found["result"] == [None, "error", "eyJ"]
 
 
-async def test_a_search_says_how_many_it_has_looked_at(modules: Modules) -> None:
+async def test_a_search_reports_the_number_of_searched_items(modules: Modules) -> None:
     """Each page of the list has the number. A page can be empty before the end."""
     body = """
         const looked = [];
@@ -544,7 +544,7 @@ async def test_a_list_ends_at_the_signal(modules: Modules) -> None:
     assert (found["result"], len(found["asked"])) == (["AbortError"], 1)
 
 
-async def test_staffs_calls_and_pauses_ask_what_the_service_takes(modules: Modules) -> None:
+async def test_calls_for_marks_labels_names_and_pauses_send_correct_requests(modules: Modules) -> None:
     """The calls are marks, labels, names of several customers, and pauses with and without an end."""
     body = """
         const inbox = make();
@@ -573,7 +573,7 @@ async def test_staffs_calls_and_pauses_ask_what_the_service_takes(modules: Modul
     ]
 
 
-async def test_the_document_shows_something_of_every_message(modules: Modules) -> None:
+async def test_the_example_of_the_document_shows_a_text_for_every_message(modules: Modules) -> None:
     """This is true for a message without a text too. The page groups messages by conversation."""
     _, block = of_the_document("## 6. ")
     shown: list[dict[str, Any]] = [
@@ -599,7 +599,7 @@ async def test_waits_double_and_have_a_random_part(modules: Modules) -> None:
     assert waits == [250, 500, 500, 1000, 1000, 2000, 15_000, 30_000]
 
 
-async def test_the_types_name_what_the_module_has(modules: Modules) -> None:
+async def test_the_types_and_the_module_have_the_same_names(modules: Modules) -> None:
     """The types and the module have the same exports and methods. docs/integrate.md uses only these."""
     script = "[Object.keys(m), Object.getOwnPropertyNames(m.PageInbox.prototype).filter((n) => n !== 'constructor')]"
     exports, methods = await modules.run("page-inbox", script)

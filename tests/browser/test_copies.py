@@ -21,7 +21,7 @@ SOKHA, DARA, NEW = (f"700000000000000{number}" for number in (1, 2, 3))
 
 
 @pytest.mark.parametrize(("language", "size"), LOOKS)
-async def test_conversations_that_lose_messages_tonight_are_listed(
+async def test_conversations_with_messages_that_expire_tonight_are_listed(
     console: Console, graph: FakeGraph, language: str, size: str
 ) -> None:
     """The earliest comes first, with the number of messages. A conversation that ends in some days is not in
@@ -55,7 +55,7 @@ async def saved(page: Page, button: str, target: Path) -> str:
     return (await asyncio.to_thread(target.read_bytes)).decode()
 
 
-async def test_a_copy_is_a_table_or_a_page_to_print(console: Console, tmp_path: Path) -> None:
+async def test_a_copy_can_be_saved_as_a_table_or_as_a_page_to_print(console: Console, tmp_path: Path) -> None:
     """Every message is in the copy. No cell is a formula, and no text becomes a part of the page."""
     words = WORDS["en"]
     evil = '=HYPERLINK("https://evil.example")'
@@ -81,7 +81,7 @@ async def test_a_copy_is_a_table_or_a_page_to_print(console: Console, tmp_path: 
     assert await stumbles(printed) == []
 
 
-async def test_a_copy_that_is_cut_off_is_no_copy(console: Console) -> None:
+async def test_an_incomplete_copy_is_an_error(console: Console) -> None:
     """A sentence says that it failed, and no file is saved."""
     console.owner.hears("m_1", "hello")
     page = await console.open()

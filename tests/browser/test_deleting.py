@@ -153,7 +153,7 @@ async def test_storing_is_paused_and_resumed(console: Console, language: str, si
     assert await stumbles(page) == []
 
 
-async def test_the_banner_goes_when_a_pause_ends_by_itself(console: Console) -> None:
+async def test_the_banner_disappears_when_a_pause_ends(console: Console) -> None:
     """The page asks the service when the end has come."""
     end = datetime.now(UTC) + timedelta(minutes=1)
     state = console.owner.get("/")
@@ -190,7 +190,7 @@ async def test_a_deletion_that_is_refused_says_why_and_deletes_nothing(console: 
     await wait_until(lambda: console.owner.ids() == [])
 
 
-async def test_a_copy_of_everything_is_taken(console: Console, tmp_path: Path) -> None:
+async def test_a_copy_of_all_data_can_be_downloaded(console: Console, tmp_path: Path) -> None:
     """The copy is a file. A header is the only place of the token."""
     console.owner.hears("m_1", "canary")
     page = await console.open()
@@ -205,7 +205,7 @@ async def test_a_copy_of_everything_is_taken(console: Console, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("language", ["en", "km"])
-async def test_who_did_what_is_shown(console: Console, language: str) -> None:
+async def test_the_audit_log_is_shown_in_words(console: Console, language: str) -> None:
     """Each entry has its time and its name, in words. Every word is translated."""
     words = WORDS[language]
     console.owner.hears("m_1", "canary")
@@ -222,7 +222,7 @@ async def test_who_did_what_is_shown(console: Console, language: str) -> None:
     assert await stumbles(page) == []
 
 
-async def test_what_somebody_else_deletes_leaves_the_page_too(console: Console) -> None:
+async def test_messages_deleted_by_another_person_disappear_from_the_page(console: Console) -> None:
     """The test deletes everything. Messages that come later are shown, because the stream has ended and begun again."""
     console.owner.hears("m_1", "first")
     page = await console.open()
@@ -235,7 +235,7 @@ async def test_what_somebody_else_deletes_leaves_the_page_too(console: Console) 
     await expect(rows(page)).to_contain_text("second")
 
 
-async def test_a_pause_by_somebody_else_is_seen_when_the_page_is_looked_at_again(console: Console) -> None:
+async def test_a_pause_by_another_person_is_shown_when_the_page_becomes_visible(console: Console) -> None:
     """The page reads the state again when it becomes visible."""
     page = await console.open()
     await expect(page.get_by_text(WORDS["en"]["inbox.empty"], exact=True)).to_be_visible()

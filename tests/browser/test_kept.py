@@ -38,7 +38,7 @@ async def with_names(console: Console, graph: FakeGraph) -> Page:
     return page
 
 
-async def test_a_name_goes_with_its_conversation(console: Console, graph: FakeGraph) -> None:
+async def test_a_name_is_deleted_with_its_conversation(console: Console, graph: FakeGraph) -> None:
     """After a deletion in this or another window, the page does not contain the name."""
     page = await with_names(console, graph)
     await open_conversation(page, 1)
@@ -63,7 +63,7 @@ async def test_deleting_everything_leaves_no_name(console: Console, graph: FakeG
     await wait_until(lambda: is_nowhere(page, "canary"))
 
 
-async def test_the_storage_has_the_conversations_deadline(modules: Modules) -> None:
+async def test_stored_values_are_deleted_at_the_deadline_of_their_conversation(modules: Modules) -> None:
     """A new message moves the deadline. After the deadline nothing is left, also for a page that was closed in the
     meantime."""
     script = """(() => {
@@ -89,7 +89,7 @@ async def test_the_storage_has_the_conversations_deadline(modules: Modules) -> N
     assert await modules.run("kept", script) == [["a", "b"], ["a"], []]
 
 
-async def test_a_value_is_stored_without_the_others(modules: Modules) -> None:
+async def test_storing_a_value_does_not_write_the_other_values_again(modules: Modules) -> None:
     """A thousand values cost a thousand times as much as one value, and not the square of it."""
     script = """(() => {
         const kept = m.createKept({ name: "test", deadlineOf: () => 2_000, now: () => 1_000 });
@@ -104,7 +104,7 @@ async def test_a_value_is_stored_without_the_others(modules: Modules) -> None:
     assert await modules.run("kept", script) < 100_000
 
 
-async def test_what_is_unread_survives_a_reload_and_history_is_not_unread(console: Console) -> None:
+async def test_the_unread_count_is_kept_after_a_reload(console: Console) -> None:
     """They stay unread until the conversation is opened or deleted."""
     console.owner.hears("m_1", "first", SOKHA)
     page = await console.open()
@@ -120,7 +120,7 @@ async def test_what_is_unread_survives_a_reload_and_history_is_not_unread(consol
     await wait_until(lambda: is_nowhere(page, DARA))
 
 
-async def test_what_was_read_aloud_goes_with_its_message(console: Console) -> None:
+async def test_the_screen_reader_text_is_deleted_with_its_message(console: Console) -> None:
     """The line for screen readers has no word of a message that is deleted."""
     console.owner.hears("m_1", "first", SOKHA)
     page = await console.open()

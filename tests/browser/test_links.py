@@ -63,7 +63,7 @@ async def test_a_link_leads_to_its_conversation(console: Console) -> None:
     assert await stumbles(page) == []
 
 
-async def test_a_link_to_a_conversation_that_is_gone_says_so(console: Console) -> None:
+async def test_a_link_to_a_missing_conversation_opens_no_conversation(console: Console) -> None:
     """The list is still shown."""
     console.owner.hears("m_1", "of Sokha", SOKHA)
     page = await console.open()
@@ -74,7 +74,7 @@ async def test_a_link_to_a_conversation_that_is_gone_says_so(console: Console) -
     await expect(page.locator(".nothing-chosen")).to_be_visible()
 
 
-async def test_the_list_is_filtered_by_page_under_the_pages_names(console: Console, graph: FakeGraph) -> None:
+async def test_the_list_can_be_filtered_by_page(console: Console, graph: FakeGraph) -> None:
     """The field shows the chosen Page, also at the start."""
     first, second = console.owner.page, new_page(graph.world)
     console.owner.bring(second)
@@ -92,7 +92,7 @@ async def test_the_list_is_filtered_by_page_under_the_pages_names(console: Conso
     assert await stumbles(page) == []
 
 
-async def test_a_page_has_its_name(console: Console, graph: FakeGraph) -> None:
+async def test_the_thread_shows_the_name_of_the_page(console: Console, graph: FakeGraph) -> None:
     """The name comes from Facebook. Without permission the page shows the id."""
     graph.world.say(console.owner.page, Psid(SOKHA), "hello", at=now(), name="Sokha")
     console.owner.hears("m_1", "hello", SOKHA)
@@ -124,7 +124,7 @@ async def test_live_videos_and_their_comments_are_read(
     await expect(page.locator(".comment")).to_have_count(2)
 
 
-async def test_numbers_are_found_in_texts_that_the_service_does_not_read(modules: Modules) -> None:
+async def test_telephone_numbers_are_found_in_a_text(modules: Modules) -> None:
     """The numbers may have Latin or Khmer digits and every usual grouping. Years, prices and parts of longer numbers
     are not numbers."""
     cases = {

@@ -90,7 +90,7 @@ async def metrics(cdp: CDPSession) -> dict[str, float]:
     return {one["name"]: one["value"] for one in (await cdp.send("Performance.getMetrics"))["metrics"]}
 
 
-async def test_a_message_of_a_conversation_that_is_not_loaded_leaves_the_list_as_it_is(console: Console) -> None:
+async def test_a_message_of_an_unloaded_conversation_does_not_move_the_list(console: Console) -> None:
     """The loaded part of the list stays, and the row at the upper edge keeps its place."""
     page = await with_many(console, 400, 100)
     box, any_row = page.locator(".list-scroll"), page.locator(".rows > li").first
@@ -108,7 +108,7 @@ async def test_a_message_of_a_conversation_that_is_not_loaded_leaves_the_list_as
     assert await middle.evaluate(where) == before
 
 
-async def test_no_row_moves_under_a_pointer_that_moves(console: Console) -> None:
+async def test_rows_do_not_move_while_the_pointer_is_on_the_list(console: Console) -> None:
     """The row shows the new message at once, and moves to the top when the pointer leaves the list."""
     for number in range(4):
         console.owner.hears(f"m_{number}", f"text {number}", customer(number))
@@ -122,7 +122,7 @@ async def test_no_row_moves_under_a_pointer_that_moves(console: Console) -> None
     await expect(rows(page).first).to_contain_text("look at this")
 
 
-async def test_a_live_message_among_thousands_of_conversations_costs_little(console: Console) -> None:
+async def test_a_live_message_is_fast_among_thousands_of_conversations(console: Console) -> None:
     """The test measures processor time of the page's main thread, from the arrival to the row. The page does
     not grow."""
     page = await with_many(console, MANY, MANY)
@@ -138,7 +138,7 @@ async def test_a_live_message_among_thousands_of_conversations_costs_little(cons
     assert await rows(page).count() < 100
 
 
-async def test_search_among_thousands_of_conversations_answers_at_once(console: Console) -> None:
+async def test_the_search_is_fast_among_thousands_of_conversations(console: Console) -> None:
     """The test types letter by letter in both scripts, and searches by name and by number."""
     page = await with_many(console, MANY, MANY)
     cdp = await page.context.new_cdp_session(page)
@@ -167,7 +167,7 @@ async def test_every_row_of_a_long_list_is_reached_by_keys(console: Console) -> 
     assert await stumbles(page) == []
 
 
-async def test_a_day_of_messages_leaves_the_page_as_large_as_before(console: Console) -> None:
+async def test_many_live_messages_do_not_increase_the_memory_of_the_page(console: Console) -> None:
     """All messages of the open conversation are kept, and only the newest of every other conversation."""
     page = await with_many(console, MANY, MANY)
     cdp = await page.context.new_cdp_session(page)
@@ -192,7 +192,7 @@ async def test_a_day_of_messages_leaves_the_page_as_large_as_before(console: Con
     assert await heap() - before < 1_000_000
 
 
-async def test_a_live_message_in_a_thread_of_a_thousand_costs_little(console: Console) -> None:
+async def test_a_live_message_is_fast_in_a_thread_of_a_thousand_messages(console: Console) -> None:
     """Only what has changed is drawn again."""
     page = await with_many(console, 10, 10)
     last = conversation(console.owner.page.id, 0, time.time() - 60)["last_message"]

@@ -13,7 +13,7 @@ BACKGROUND = "(one) => getComputedStyle(one).backgroundColor"
 
 
 @pytest.mark.parametrize("language", ["en", "km"])
-async def test_forced_colours_show_what_is_chosen(console: Console, language: str) -> None:
+async def test_the_selection_is_visible_with_forced_colours(console: Console, language: str) -> None:
     """The row, the view and the filter show it. axe finds no fault."""
     for number in range(2):
         console.owner.hears(f"m_{number}", f"call 012 345 67{number}", f"700000000000000{number}")
@@ -33,7 +33,7 @@ async def test_forced_colours_show_what_is_chosen(console: Console, language: st
 
 
 @pytest.mark.parametrize("language", ["en", "km"])
-async def test_at_400_percent_there_is_room_for_the_list(console: Console, language: str) -> None:
+async def test_the_list_is_visible_at_400_percent_zoom(console: Console, language: str) -> None:
     """At 400 percent, a window of 1280 by 800 pixels has room for 320 by 200."""
     for number in range(6):
         console.owner.hears(f"m_{number}", f"text {number}", f"700000000000000{number}")
@@ -67,7 +67,7 @@ async def test_each_view_keeps_its_own_place(console: Console) -> None:
     await expect(listed).to_have_js_property("scrollTop", 700)
 
 
-async def test_ones_own_reading_is_last_in_the_audit_log(console: Console) -> None:
+async def test_the_audit_log_lists_the_readers_own_reads_last(console: Console) -> None:
     """The entries are in words, and changes come first."""
     console.owner.hears("m_1", "hello")
     page = await console.open()
@@ -85,7 +85,7 @@ async def test_ones_own_reading_is_last_in_the_audit_log(console: Console) -> No
 
 
 @pytest.mark.parametrize(("language", "size"), LOOKS)
-async def test_in_the_dark_every_state_can_be_read(console: Console, language: str, size: str) -> None:
+async def test_every_state_is_readable_in_the_dark_theme(console: Console, language: str, size: str) -> None:
     """The states are: the thread with an order, the list of keys, the conversations that end tonight, live videos, and
     the settings."""
     words = WORDS[language]

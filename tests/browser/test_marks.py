@@ -13,7 +13,7 @@ SOKHA, DARA = "7000000000000001", "7000000000000002"
 
 
 @pytest.mark.parametrize(("language", "size"), [("en", "wide"), ("km", "narrow")])
-async def test_staff_mark_a_conversation_for_each_other(console: Console, language: str, size: str) -> None:
+async def test_staff_share_the_marks_of_a_conversation(console: Console, language: str, size: str) -> None:
     """Staff use buttons or keys. Marks of others appear at once. A new message opens the conversation again."""
     words, owner = WORDS[language], console.owner
 

@@ -107,7 +107,7 @@ async def test_older_messages_come_while_scrolling_up(console: Console) -> None:
     assert said == [f"number {n}" for n in range(120)]
 
 
-async def test_nothing_a_customer_sends_becomes_a_part_of_the_page(console: Console) -> None:
+async def test_content_of_a_customer_is_never_html_or_a_script(console: Console) -> None:
     """It is not used as HTML or as an address that runs. It is shown as it was written."""
     evil = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
     link = {"type": "fallback", "payload": {"url": "javascript:window.hacked=1", "title": evil}}
@@ -195,7 +195,7 @@ async def test_a_message_of_any_shape_is_shown_or_has_a_placeholder(console: Con
 
 
 @pytest.mark.parametrize("language", ["en", "km"])
-async def test_a_long_text_is_folded_until_somebody_wants_all_of_it(console: Console, language: str) -> None:
+async def test_a_long_text_is_folded_until_the_reader_opens_it(console: Console, language: str) -> None:
     """The folded text takes less than two screens, and a button shows the rest. The test has one long word, short
     lines, and an address."""
     texts = ["ក" * 20_000, "a\n" * 10_000, "https://x.example/" + "." * 19_000 + "a"]
@@ -214,7 +214,7 @@ async def test_a_long_text_is_folded_until_somebody_wants_all_of_it(console: Con
         await expect(button).to_have_count(0)
 
 
-async def test_an_edit_an_unsend_and_a_reaction_change_what_is_shown(console: Console) -> None:
+async def test_edits_unsends_and_reactions_appear_without_a_reload(console: Console) -> None:
     """The change appears at once, without a reload."""
     console.owner.hears("m_1", "the first")
     console.owner.hears("m_2", "the second")
@@ -235,7 +235,7 @@ async def test_an_edit_an_unsend_and_a_reaction_change_what_is_shown(console: Co
     await expect(rows(page)).to_contain_text("the first, mended")
 
 
-async def test_names_stay_away_gracefully_when_facebook_refuses_them(console: Console, graph: FakeGraph) -> None:
+async def test_messages_are_shown_without_names_if_facebook_refuses_them(console: Console, graph: FakeGraph) -> None:
     """The messages are shown with the end of the customer's id, and one line gives the reason."""
     console.owner.hears("m_1", "hello")
     graph.world.revoke(console.owner.page.token)
@@ -245,7 +245,7 @@ async def test_names_stay_away_gracefully_when_facebook_refuses_them(console: Co
     assert await stumbles(page) == []
 
 
-async def test_the_keyboard_is_enough(console: Console) -> None:
+async def test_the_inbox_can_be_used_with_the_keyboard_only(console: Console) -> None:
     """`/` searches, arrows move in the list, Enter opens, Esc returns."""
     for number in range(3):
         console.owner.hears(f"m_{number}", f"text {number}", f"700000000000000{number}")
@@ -265,7 +265,7 @@ async def test_the_keyboard_is_enough(console: Console) -> None:
     await expect(rows(page).nth(2)).to_be_focused()
 
 
-async def test_the_browsers_way_back_leads_to_the_list(console: Console) -> None:
+async def test_the_back_button_of_the_browser_returns_to_the_list(console: Console) -> None:
     """On a telephone the list and the conversation are two screens. No address has an id."""
     console.owner.hears("m_1", "hello")
     page = await console.open(size="narrow")

@@ -26,14 +26,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
         ("", None),
     ],
 )
-async def test_only_web_addresses_and_our_own_become_links(
-    modules: Modules, address: str, expected: str | None
-) -> None:
+async def test_only_safe_addresses_become_links(modules: Modules, address: str, expected: str | None) -> None:
     """Any other address stays text, because a browser might run, open or hide something."""
     assert await modules.run("links", "m.safeAddress(a)", address) == expected
 
 
-async def test_pictures_come_from_the_policys_sources_alone(modules: Modules) -> None:
+async def test_pictures_are_loaded_only_from_the_sources_of_the_policy(modules: Modules) -> None:
     """The check is the same as the browser's own: a subdomain is another host, and a port is another source."""
     sources = ["https://*.fbcdn.net", "http://127.0.0.1:9"]
     cases = {
@@ -51,7 +49,7 @@ async def test_pictures_come_from_the_policys_sources_alone(modules: Modules) ->
     assert dict(zip(cases, found, strict=True)) == cases
 
 
-async def test_addresses_in_a_text_become_links_and_the_text_stays_whole(modules: Modules) -> None:
+async def test_addresses_in_a_text_become_links_without_loss_of_text(modules: Modules) -> None:
     """A link ends before a full stop and before the first Khmer letter."""
     text = "មើល https://shop.example/p/8នៅមានទេ? (http://a.example/x). javascript:1 ftp://b.example"
     pieces = await modules.run("links", "m.linked(a)", text)
@@ -59,7 +57,7 @@ async def test_addresses_in_a_text_become_links_and_the_text_stays_whole(modules
     assert [piece["href"] for piece in pieces if "href" in piece] == ["https://shop.example/p/8", "http://a.example/x"]
 
 
-async def test_how_long_a_message_has_left(modules: Modules) -> None:
+async def test_the_time_left_of_a_message_has_a_suitable_unit(modules: Modules) -> None:
     """The text has days while there are at least two, then hours, then minutes."""
     minute, hour, day = 60_000, 3_600_000, 86_400_000
     cases = {
@@ -77,7 +75,7 @@ async def test_how_long_a_message_has_left(modules: Modules) -> None:
     assert [(one["key"], one.get("n")) for one in found] == list(cases.values())
 
 
-async def test_the_services_clock_decides(modules: Modules) -> None:
+async def test_the_page_uses_the_clock_of_the_service(modules: Modules) -> None:
     """A telephone whose clock is an hour late shows the right times. A difference below two seconds is ignored."""
     script = """a.map(([own, told]) => {
         const clock = m.createClock(() => own);
@@ -102,19 +100,19 @@ async def test_the_services_clock_decides(modules: Modules) -> None:
         ("hat", "a blue dress", False),
     ],
 )
-async def test_search_overlooks_how_something_is_written(modules: Modules, typed: str, text: str, found: bool) -> None:
+async def test_the_search_ignores_different_spellings(modules: Modules, typed: str, text: str, found: bool) -> None:
     """The search ignores upper and lower case, Khmer digits, zero-width spaces, grouping, and the country's code."""
     assert await modules.run("search", "m.finds(m.question(a[0]), [a[1]])", [typed, text]) is found
 
 
-async def test_numbers_are_grouped_as_cambodians_read_them(modules: Modules) -> None:
+async def test_cambodian_telephone_numbers_are_grouped(modules: Modules) -> None:
     """Numbers of other countries stay unchanged."""
     numbers = ["+85512345678", "+855971234567", "+8613800138000"]
     expected = ["+855 12 345 678", "+855 97 123 4567", "+8613800138000"]
     assert await modules.run("numbers", "a.map(m.grouped)", numbers) == expected
 
 
-async def test_what_is_no_token_makes_no_session(modules: Modules) -> None:
+async def test_an_unusable_token_makes_no_session(modules: Modules) -> None:
     """An expired token makes no session, and a token for every shop makes none without a shop's id."""
     script = "a.map(([token, shop, now]) => m.sessionOf(token, shop, now).refused ?? 'good')"
     head = "eyJhbGciOiJIUzI1NiJ9."
@@ -140,7 +138,7 @@ async def test_what_is_no_token_makes_no_session(modules: Modules) -> None:
     ]
 
 
-async def test_the_page_is_changed_as_little_as_possible(modules: Modules) -> None:
+async def test_a_new_render_keeps_the_existing_elements(modules: Modules) -> None:
     """The element with the focus keeps the focus when others move. Text stays text. Attributes that must not be set are
     refused."""
     script = """(() => {
@@ -173,7 +171,7 @@ async def test_the_page_is_changed_as_little_as_possible(modules: Modules) -> No
 
 
 @pytest.mark.parametrize("reason", ["parameter_refused", "object_not_found", "permission_missing"])
-async def test_names_are_asked_in_one_call_and_a_refused_one_leaves_the_others(modules: Modules, reason: str) -> None:
+async def test_names_are_requested_in_one_call_and_one_may_be_refused(modules: Modules, reason: str) -> None:
     """The page asks for each name once, whether or not Facebook has it."""
     ask = """(async () => {
         const asked = [];

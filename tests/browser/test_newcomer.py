@@ -46,7 +46,9 @@ async def view(page: Page, language: str, name: str) -> None:
     await page.get_by_role("navigation").get_by_role("button", name=WORDS[language][f"view.{name}"]).click()
 
 
-async def test_the_way_of_a_newcomer(browser: Browser, newcomer: Owner, graph: FakeGraph, language: str) -> None:
+async def test_a_new_shop_connects_a_page_loses_its_token_and_connects_again(
+    browser: Browser, newcomer: Owner, graph: FakeGraph, language: str
+) -> None:
     """The messages of five days come, and the page shows the progress. A dead token is a warning until the Page is
     connected again."""
     words = WORDS[language]

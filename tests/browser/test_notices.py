@@ -44,7 +44,7 @@ async def opened(console: Console, conversations: int, language: str = "en", siz
 
 
 @pytest.mark.parametrize(("language", "size"), LOOKS)
-async def test_sound_and_notification_are_off_until_the_reader_says_yes(
+async def test_sound_and_notification_are_off_until_the_reader_agrees(
     console: Console, language: str, size: str
 ) -> None:
     """The reader is asked once. The notification has no text of the message, and disappears when the conversation is
@@ -69,7 +69,7 @@ async def test_sound_and_notification_are_off_until_the_reader_says_yes(
     await wait_until(lambda: page.evaluate("window.notices[0].closed"))
 
 
-async def test_a_no_is_a_no_until_the_reader_changes_it(console: Console) -> None:
+async def test_a_refusal_of_notices_is_kept_until_the_reader_changes_it(console: Console) -> None:
     """The reader changes it in the settings of this browser."""
     words = WORDS["en"]
     page = await opened(console, 1)
@@ -87,7 +87,7 @@ async def test_a_no_is_a_no_until_the_reader_changes_it(console: Console) -> Non
     assert await page.evaluate("[window.tones, window.notices.length]") == [2, 0]
 
 
-async def test_single_keys_lead_through_the_conversations(console: Console) -> None:
+async def test_single_keys_move_through_the_conversations(console: Console) -> None:
     """J and K go to the neighbours, N goes to the next conversation with new messages, and ? shows a sheet of all keys.
     They do nothing while the reader types."""
     page = await opened(console, 4)
@@ -121,7 +121,7 @@ async def test_single_keys_lead_through_the_conversations(console: Console) -> N
     await expect(page.get_by_role("searchbox")).to_have_value("")
 
 
-async def test_enter_leads_into_the_thread_and_esc_back_to_its_row(console: Console) -> None:
+async def test_enter_focuses_the_thread_and_esc_focuses_its_row_again(console: Console) -> None:
     """The test uses only the keyboard."""
     page = await opened(console, 3)
     await rows(page).nth(1).focus()

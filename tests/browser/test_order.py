@@ -134,7 +134,7 @@ async def test_an_order_is_sent_to_the_page_that_embeds_or_opens_the_console(
     assert [one["text"] for one in received["messages"]] == ["2 blue shirts, size L", "លេខខ្ញុំ ០១២ ៣៤៥ ៦៧៨"]
 
 
-async def test_an_order_opens_at_an_address_of_the_readers_choice(console: Console) -> None:
+async def test_an_order_opens_at_the_address_in_the_settings(console: Console) -> None:
     """The address is a template. The inserted data cannot become another part of the address."""
     order_comes_in(console)
     page = await console.open()
@@ -150,7 +150,7 @@ async def test_an_order_opens_at_an_address_of_the_readers_choice(console: Conso
     assert address.endswith("2%20blue%20shirts%2C%20size%20L")
 
 
-async def test_no_template_makes_an_address_that_runs(modules: Modules) -> None:
+async def test_only_web_addresses_are_accepted_as_a_template(modules: Modules) -> None:
     """Only web addresses are accepted."""
     script = """(() => {
         const order = { customer: { name: "a&b" }, phone_numbers: [], places: [], photos: [], messages: [] };

@@ -64,7 +64,7 @@ async def own(
         yield Own(own_server, graph, tmp_path / "log", stack)
 
 
-async def test_after_a_restart_of_the_service_the_page_goes_on_by_itself(own: Own, browser: Browser) -> None:
+async def test_the_page_continues_by_itself_after_a_restart_of_the_service(own: Own, browser: Browser) -> None:
     """The page shows that it reconnects. Then it shows the messages of that time, each once."""
     shop = own.shop()
     console = Console(browser, shop)
@@ -85,7 +85,7 @@ async def test_after_a_restart_of_the_service_the_page_goes_on_by_itself(own: Ow
     assert [line for line in console.complaints if "ERR_" not in line] == []
 
 
-async def test_while_redis_is_away_a_sentence_says_so(own: Own, browser: Browser) -> None:
+async def test_the_page_shows_a_message_while_redis_is_down(own: Own, browser: Browser) -> None:
     """The sentence is in Khmer for a reader who opens the page in Khmer during that time."""
     shop = own.shop()
     console = Console(browser, shop)
@@ -99,7 +99,7 @@ async def test_while_redis_is_away_a_sentence_says_so(own: Own, browser: Browser
     await console.close()
 
 
-async def test_what_was_deleted_leaves_the_page_though_it_cannot_read_the_rest(owner: Owner, browser: Browser) -> None:
+async def test_deleted_messages_disappear_even_if_the_page_cannot_read_the_rest(owner: Owner, browser: Browser) -> None:
     """The message disappears from the conversation and from the list. The list is read again until new messages are
     shown."""
     console = Console(browser, owner)
@@ -125,7 +125,7 @@ async def test_what_was_deleted_leaves_the_page_though_it_cannot_read_the_rest(o
     assert [line for line in console.complaints if "ERR_" not in line] == []
 
 
-async def test_without_a_network_the_page_says_so(console: Console) -> None:
+async def test_the_page_shows_that_it_is_offline(console: Console) -> None:
     """The messages stay readable. When the network is back, new messages arrive."""
     console.owner.hears("m_1", "before")
     page = await console.open()

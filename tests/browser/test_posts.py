@@ -42,7 +42,7 @@ async def test_posts_comments_and_replies_are_read(
     assert await stumbles(page) == []
 
 
-async def test_what_was_fetched_stays_in_the_tab_until_it_is_forgotten(console: Console, graph: FakeGraph) -> None:
+async def test_fetched_posts_stay_in_the_tab_until_the_reader_deletes_them(console: Console, graph: FakeGraph) -> None:
     """A reload asks Facebook for nothing. Forget deletes everything."""
     graph.world.add_post(console.owner.page, "canary of a post")
     page = await console.open()
@@ -60,7 +60,9 @@ async def test_what_was_fetched_stays_in_the_tab_until_it_is_forgotten(console: 
 
 
 @pytest.mark.parametrize("language", ["en", "km"])
-async def test_when_facebook_fails_a_sentence_says_so(console: Console, graph: FakeGraph, language: str) -> None:
+async def test_the_page_shows_an_error_of_facebook_and_can_try_again(
+    console: Console, graph: FakeGraph, language: str
+) -> None:
     """The sentence is in the reader's language. The reader can try again, and this works when Facebook answers."""
     words = WORDS[language]
     graph.world.add_post(console.owner.page, "there")
@@ -75,7 +77,7 @@ async def test_when_facebook_fails_a_sentence_says_so(console: Console, graph: F
     await expect(page.locator(".post")).to_have_count(1)
 
 
-async def test_a_new_comment_is_told_and_fetched_when_asked(console: Console, graph: FakeGraph) -> None:
+async def test_a_new_comment_is_announced_and_fetched_on_demand(console: Console, graph: FakeGraph) -> None:
     """The stream reports a new comment. Facebook is asked only when the owner wants to see it."""
     post = graph.world.add_post(console.owner.page, "there")
     page = await console.open()

@@ -58,7 +58,7 @@ async def test_words_are_found_in_all_five_days(console: Console, language: str,
     assert "សំពត់ខៀវ" not in await page.content()
 
 
-async def test_a_long_search_goes_on_at_a_press(console: Console) -> None:
+async def test_a_long_search_continues_when_the_button_is_pressed(console: Console) -> None:
     """The reader decides after some thousand messages. Another word ends the search. A search for photos
     needs no word."""
     page = await console.open()

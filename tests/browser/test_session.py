@@ -18,7 +18,7 @@ async def press_at_once(place: Locator) -> bool:
 
 
 @pytest.mark.parametrize("language", ["en", "km"])
-async def test_without_a_token_the_page_explains_and_takes_one(console: Console, language: str) -> None:
+async def test_the_sign_in_page_accepts_only_a_valid_token(console: Console, language: str) -> None:
     """The page refuses an invalid token with a sentence. The right token opens the inbox."""
     words = WORDS[language]
     page = await console.window(language)
@@ -124,7 +124,7 @@ async def test_signing_out_leaves_nothing_in_the_tab(console: Console) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "km"])
-async def test_when_the_token_ends_a_new_one_leads_back_to_the_same_place(console: Console, language: str) -> None:
+async def test_a_new_token_after_an_expired_one_opens_the_same_conversation(console: Console, language: str) -> None:
     """The old messages are hidden. Afterwards the conversation is open again."""
     words = WORDS[language]
     for number in range(3):
@@ -145,7 +145,7 @@ async def test_when_the_token_ends_a_new_one_leads_back_to_the_same_place(consol
     await expect(messages(page)).to_contain_text(opened)
 
 
-async def test_a_token_ends_by_the_clock_too(console: Console) -> None:
+async def test_the_console_signs_out_when_the_token_expires(console: Console) -> None:
     """The console signs out without a refused call. Otherwise messages would stay on a screen that is not in use."""
     console.owner.hears("m_1", "hello")
     page = await console.window()
@@ -157,7 +157,7 @@ async def test_a_token_ends_by_the_clock_too(console: Console) -> None:
     await expect(rows(page)).to_have_count(0)
 
 
-async def test_another_shops_token_begins_anew(console: Console) -> None:
+async def test_the_token_of_another_shop_removes_the_data_of_the_first_shop(console: Console) -> None:
     """Nothing of the first shop is left on the page."""
     console.owner.hears("m_1", "of the first shop")
     page = await console.open()
@@ -173,7 +173,7 @@ async def test_another_shops_token_begins_anew(console: Console) -> None:
     await expect(page.get_by_text("of the first shop")).to_have_count(0)
 
 
-async def test_only_what_the_token_allows_is_offered(console: Console) -> None:
+async def test_the_page_offers_only_actions_that_the_token_allows(console: Console) -> None:
     """With only the scope to read: no posts, no deletion, no state of the shop. The page does not request these."""
     console.owner.hears("m_1", "hello")
     page = await console.window()
@@ -190,7 +190,7 @@ async def test_only_what_the_token_allows_is_offered(console: Console) -> None:
     assert await stumbles(page) == []
 
 
-async def test_a_token_for_every_shop_asks_which(console: Console) -> None:
+async def test_a_token_for_every_shop_needs_the_name_of_a_shop(console: Console) -> None:
     """The back end of an order composer has such a token."""
     console.owner.hears("m_1", "hello")
     page = await console.window()

@@ -83,7 +83,7 @@ async def test_a_thread_stays_at_its_newest_message_while_pictures_load(console:
     await wait_until(lambda: box.evaluate(AT_THE_END))
 
 
-async def test_new_messages_below_are_counted_on_a_button_that_leads_to_them(console: Console) -> None:
+async def test_a_button_counts_new_messages_below_and_scrolls_to_them(console: Console) -> None:
     """A reader who has scrolled up stays there."""
     console.owner.delivers(*(text_part(f"m_{n}", f"text {n}", page=console.owner.page.id) for n in range(40)))
     page = await console.open()

@@ -71,7 +71,7 @@ async def test_entries_are_read_newest_first_page_by_page(box: Box) -> None:
     assert (walked[5]["sub"], len(walked)) == ("sub-5", 6)
 
 
-async def test_a_cursor_of_something_else_is_refused(box: Box) -> None:
+async def test_a_cursor_of_another_list_is_refused(box: Box) -> None:
     """Such a cursor would start the list at a wrong position."""
     with pytest.raises(CursorRefused):
         await log_of(box).entries(SHOP, limit=2, cursor="bQAGSc49QoJA")
@@ -97,7 +97,7 @@ async def test_the_reads_of_an_hour_are_one_entry_over_all_replicas(box: Box) ->
     assert {key[1] for key in found} == {"owner@shop", "dara\nsokha"}
 
 
-async def test_a_read_stands_in_redis_once_it_is_recorded_and_is_moved_after_its_hour(box: Box) -> None:
+async def test_a_recorded_read_is_in_redis_at_once_and_moves_to_the_log_after_its_hour(box: Box) -> None:
     """The sweeper or the next read moves it. Afterwards the hour has one entry and no counts."""
     log, hours_ago = log_of(box), int(time.time() * 1000) - 3 * HOUR
     await log.append(SHOP, READ, times=4, since=hours_ago)
@@ -112,7 +112,7 @@ async def test_a_read_stands_in_redis_once_it_is_recorded_and_is_moved_after_its
     assert [one.times for one in await entries_of(log)] == [4, 5, 1]
 
 
-async def test_old_entries_are_not_read_and_dropped(box: Box) -> None:
+async def test_old_entries_are_not_returned_and_are_deleted(box: Box) -> None:
     """Entries older than 90 days are not returned and are deleted."""
     log = log_of(box)
     old = int((time.time() - AUDIT_SECONDS - 60) * 1000)
@@ -126,7 +126,7 @@ async def test_old_entries_are_not_read_and_dropped(box: Box) -> None:
     assert len(await box.connection.command("XRANGE", KEYS.audit, "-", "+")) == 1
 
 
-async def test_the_log_has_a_deadline_and_a_purge_leaves_it(box: Box) -> None:
+async def test_the_log_expires_and_a_purge_does_not_delete_it(box: Box) -> None:
     """The log has no content. After a purge it must still show who purged."""
     log = log_of(box)
     await log.append(SHOP, READ)
@@ -139,7 +139,7 @@ async def test_the_log_has_a_deadline_and_a_purge_leaves_it(box: Box) -> None:
     assert len(await entries_of(log)) == 2
 
 
-async def test_kinds_of_reads_beyond_a_bound_are_written_at_once(box: Box) -> None:
+async def test_reads_of_too_many_kinds_are_written_to_the_log_at_once(box: Box) -> None:
     """A caller with very many addresses makes entries and no large hash. The store keeps the newest entries."""
     log = log_of(box)
     for number in range(1_200):

@@ -7,7 +7,7 @@ from tests.servers import PATIENT, Server
 MEMBERS = 2_000
 
 
-async def test_a_member_that_stays_is_read_although_others_are_removed_meanwhile(valkey: Server) -> None:
+async def test_a_remaining_member_is_read_while_other_members_are_removed(valkey: Server) -> None:
     """The list of Pages to check changes like this: checked Pages move, and the others stay."""
     connection = connect(valkey.url, limits=PATIENT)
     try:

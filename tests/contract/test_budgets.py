@@ -33,7 +33,7 @@ async def budget(box: Box, page: PageId = PAGE) -> list[bytes]:
     return sorted(await box.connection.command("HKEYS", shop_keys(SHOP).budget(page)))
 
 
-async def test_an_entry_brings_the_token_and_what_is_known_of_it(box: Box) -> None:
+async def test_an_entry_returns_the_token_and_its_state(box: Box) -> None:
     """The same round trip returns the token. A Page without a token has none."""
     assert await enter(box.budgets, limit="pages", spacing=0) == CallSlot(None, 0.0, 0.0)
     await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
@@ -42,7 +42,7 @@ async def test_an_entry_brings_the_token_and_what_is_known_of_it(box: Box) -> No
     assert await budget(box) == [], "who is in no haste leaves no trace"
 
 
-async def test_a_page_that_is_not_the_shops_is_not_entered(box: Box) -> None:
+async def test_an_entry_for_a_page_of_another_shop_is_refused(box: Box) -> None:
     """Nothing is written for another shop, so its budget is not held or slowed."""
     with pytest.raises(NotFound):
         await enter(box.budgets, OTHER_PAGE)
@@ -53,7 +53,7 @@ async def test_a_page_that_is_not_the_shops_is_not_entered(box: Box) -> None:
     assert [key for key in await box.keys() if key.startswith(b"b:")] == []
 
 
-async def test_two_replicas_together_keep_the_pace(box: Box) -> None:
+async def test_two_replicas_share_one_pace(box: Box) -> None:
     """For twelve calls at two per second, the last call waits five and a half seconds, whichever replica makes it."""
     other = Budgets(box.connection, box.sealer, clock=time.monotonic)
     began = time.monotonic()
@@ -65,7 +65,7 @@ async def test_two_replicas_together_keep_the_pace(box: Box) -> None:
     assert all(later - earlier <= 0.5 for earlier, later in pairwise(waits))
 
 
-async def test_parallel_entries_get_places_of_their_own(box: Box) -> None:
+async def test_parallel_entries_get_different_times(box: Box) -> None:
     """No two calls get the same time."""
     began = time.monotonic()
     entries = await asyncio.gather(*(enter(box.budgets, patience=60) for _ in range(8)))
@@ -75,7 +75,7 @@ async def test_parallel_entries_get_places_of_their_own(box: Box) -> None:
     assert len(set(places)) == 8
 
 
-async def test_a_place_too_far_off_is_not_taken(box: Box) -> None:
+async def test_a_call_does_not_reserve_a_time_that_is_too_late_for_it(box: Box) -> None:
     """The caller learns how long the wait would be. The next caller who can wait gets the place."""
     assert (await enter(box.budgets, spacing=10)).wait == 0
     refused = await enter(box.budgets, spacing=10, patience=4)
@@ -85,7 +85,7 @@ async def test_a_place_too_far_off_is_not_taken(box: Box) -> None:
     assert 8 < (await enter(box.budgets, spacing=10, patience=11)).wait <= 10
 
 
-async def test_a_pace_is_of_one_page_and_one_budget(box: Box) -> None:
+async def test_each_page_and_each_budget_has_its_own_pace(box: Box) -> None:
     """Posts do not wait for conversations, and a Page does not wait for another Page."""
     await box.shops.connect(SHOP, OTHER_PAGE)
     await enter(box.budgets, spacing=60)
@@ -148,7 +148,7 @@ async def test_a_page_near_its_limit_is_slowed_down(box: Box) -> None:
     assert await enter(box.budgets, spacing=0) == CallSlot(None, 0.0, 0.0)
 
 
-async def test_every_budget_has_a_deadline_after_all_that_it_says(box: Box) -> None:
+async def test_every_budget_key_expires_after_all_its_times_have_passed(box: Box) -> None:
     """The key expires a minute later, so a caller who wants a longer pause still finds the time of the last call."""
     key = shop_keys(SHOP).budget(PAGE)
 
@@ -164,7 +164,7 @@ async def test_every_budget_has_a_deadline_after_all_that_it_says(box: Box) -> N
     assert 3650 < await seconds_left() <= 3661
 
 
-async def test_the_apps_hold_stops_every_page_here_at_once_and_elsewhere_within_a_second(box: Box) -> None:
+async def test_a_hold_of_the_app_stops_this_replica_at_once_and_others_within_a_second(box: Box) -> None:
     """The hold uses no place, and the longer of two holds wins."""
     clock = FakeClock()
     here, there = (Budgets(box.connection, box.sealer, clock=clock.seconds) for _ in range(2))
@@ -182,7 +182,7 @@ async def test_the_apps_hold_stops_every_page_here_at_once_and_elsewhere_within_
     assert (await enter(here, spacing=0)).held == 0
 
 
-async def test_the_apps_hold_has_a_deadline_and_needs_a_length(box: Box) -> None:
+async def test_a_hold_of_the_app_always_has_an_expiry_time(box: Box) -> None:
     """A key without an expiry time would stop every call for ever."""
     await box.budgets.hold_app(0)
     assert APP_HOLD not in await box.keys()

@@ -51,7 +51,7 @@ async def changes(box: Box) -> list[bytes]:
     return found
 
 
-async def test_an_edit_is_told_with_the_message_as_it_is_now(box: Box) -> None:
+async def test_the_event_of_an_edit_has_the_current_message(box: Box) -> None:
     """A reader who has seen the message gets one event for any number of edits. Another reader gets
     the edited message.
     """
@@ -67,14 +67,14 @@ async def test_an_edit_is_told_with_the_message_as_it_is_now(box: Box) -> None:
     assert edited.content == await box.reader.message(SHOP, MessageId("m_1"))
 
 
-async def test_an_edit_that_came_first_is_no_event_of_its_own(box: Box) -> None:
+async def test_an_edit_that_arrives_before_its_message_makes_no_separate_event(box: Box) -> None:
     """The message comes with the edit in it."""
     await box.put(edit("m_1", "edited"))
     await box.put(text("m_1", "as it was"))
     assert await told(box) == [("message", ("m_1", "edited"))]
 
 
-async def test_an_unsend_is_told_by_id_until_the_message_would_have_expired(box: Box) -> None:
+async def test_the_event_of_an_unsend_has_the_id_and_expires_with_the_message(box: Box) -> None:
     """The id is stored encrypted and expires with the message. An unsend of an unknown message makes no event."""
     await box.put(text("m_1", "a"))
     seen = await now(box)
@@ -99,7 +99,7 @@ async def gone(box: Box, key: bytes) -> bool:
     return not await box.connection.command("EXISTS", key)
 
 
-async def test_followers_are_told_of_changes_at_once(box: Box) -> None:
+async def test_followers_get_changes_at_once(box: Box) -> None:
     """The changes come between the messages, in the order in which they happened."""
     async with following(box) as follower:
         await box.put(text("m_1"))
@@ -113,7 +113,7 @@ async def test_followers_are_told_of_changes_at_once(box: Box) -> None:
         assert follower.positions == sorted(set(follower.positions))
 
 
-async def test_a_purged_message_is_told_as_a_purge_without_its_id(box: Box) -> None:
+async def test_the_event_of_a_purged_message_does_not_have_its_id(box: Box) -> None:
     """Earlier events about the message are deleted."""
     await box.put(text("m_1"), text("m_2"))
     await box.put(edit("m_1", "b"))
@@ -127,7 +127,7 @@ async def test_a_purged_message_is_told_as_a_purge_without_its_id(box: Box) -> N
     assert [key for key in await box.keys() if key.startswith(b"u:")] == []
 
 
-async def test_a_purge_of_some_hides_and_forgets_what_was_told_of_them_alone(box: Box) -> None:
+async def test_a_partial_purge_deletes_only_the_events_of_the_purged_messages(box: Box) -> None:
     """The purge is of a conversation, a customer or a Page. Its events are hidden at the answer and are in no key when
     the purge is complete.
     """
@@ -157,7 +157,7 @@ async def test_a_purge_of_some_hides_and_forgets_what_was_told_of_them_alone(box
     await box.shops.connect(SHOP, OTHER_PAGE)
 
 
-async def test_a_purge_of_the_shop_drops_everything_that_was_told(box: Box) -> None:
+async def test_a_purge_of_the_shop_deletes_all_earlier_events(box: Box) -> None:
     """A reader who comes back gets the purge, and the stream ends there. Then the reader gets the later events."""
     await box.put(text("m_1"), text("m_2"), text("m_3"))
     seen = await now(box)
@@ -174,7 +174,7 @@ async def test_a_purge_of_the_shop_drops_everything_that_was_told(box: Box) -> N
     assert await told(box, seen) == [("purge", "shop"), ("message", ("m_4", "new"))]
 
 
-async def test_what_is_hidden_and_not_erased_yet_is_not_told_again(box: Box) -> None:
+async def test_a_change_of_a_message_that_is_hidden_but_not_yet_erased_makes_no_event(box: Box) -> None:
     """An unsend or an edit between the purge's answer and the erasing leaves no id in the store."""
     await box.put(text("m_1"), text("m_2"))
     seen = await now(box)
@@ -186,7 +186,7 @@ async def test_what_is_hidden_and_not_erased_yet_is_not_told_again(box: Box) -> 
     assert [key for key in await box.keys() if key.startswith(b"u:")] == []
 
 
-async def test_moments_stay_unique_when_the_newest_message_goes(box: Box) -> None:
+async def test_event_positions_stay_unique_when_the_newest_message_is_deleted(box: Box) -> None:
     """A reader who has seen the change gets every later message."""
     for n in range(20):
         await box.put(text(f"m_{n}"))

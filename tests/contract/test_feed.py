@@ -69,7 +69,7 @@ async def following(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_what_is_stored_is_announced(box: Box) -> None:
+async def test_a_stored_message_is_announced(box: Box) -> None:
     """Each follower gets each message in the order of their moments."""
     async with following(box, read_seconds=NEVER) as follower:
         for n in range(5):
@@ -81,7 +81,7 @@ async def test_what_is_stored_is_announced(box: Box) -> None:
         assert follower.positions == sorted(set(follower.positions))
 
 
-async def test_what_is_not_announced_is_found_all_the_same(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_follower_finds_a_message_without_an_announcement(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """This follower gets no announcements at all."""
     monkeypatch.setattr(Announcements, "run", lambda _: asyncio.sleep(NEVER))
     async with following(box, read_seconds=0.05, subscribe_seconds=0.05) as follower:
@@ -89,7 +89,7 @@ async def test_what_is_not_announced_is_found_all_the_same(box: Box, monkeypatch
         await wait_until(lambda: follower.told == [("message", "m_1")])
 
 
-async def test_duplicates_and_what_is_refused_are_not_told(box: Box) -> None:
+async def test_duplicates_and_refused_messages_make_no_event(box: Box) -> None:
     """Only a newly stored message is an event."""
     async with following(box) as follower:
         await box.put(text("m_1"), text("m_1"))
@@ -114,7 +114,7 @@ async def test_reading_from_any_position_goes_on_without_gap_or_repetition(box: 
         assert rest.events == events[at + 1 : at + 201]
 
 
-async def test_a_stream_begins_where_it_is_told_to(box: Box) -> None:
+async def test_a_stream_begins_at_the_requested_position(box: Box) -> None:
     """It begins now, after an event, at a time, or with a gap."""
     timeline = box.timeline
     empty = await timeline.start(SHOP, None, None)
@@ -137,7 +137,7 @@ async def test_a_stream_begins_where_it_is_told_to(box: Box) -> None:
         assert found == Start(second.position, second.position, gap)  # type: ignore[arg-type]
 
 
-async def test_more_than_the_backlog_is_not_sent_again(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_position_too_far_back_causes_a_gap(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exactly the limit is sent again."""
     assert BACKLOG >= 10_000
     monkeypatch.setattr("cache.live.timeline.BACKLOG", 3)
@@ -149,7 +149,7 @@ async def test_more_than_the_backlog_is_not_sent_again(box: Box, monkeypatch: py
     assert (await timeline.start(SHOP, begin, None)).gap == "too_far"
 
 
-async def test_a_follower_of_one_shop_hears_nothing_of_another(box: Box) -> None:
+async def test_a_follower_of_one_shop_gets_no_event_of_another_shop(box: Box) -> None:
     """The follower does not get the earlier messages of the other shop either."""
     other, page = ShopId("shop-2"), PageId("104200000000002")
     await box.shops.connect(other, page)
@@ -160,7 +160,7 @@ async def test_a_follower_of_one_shop_hears_nothing_of_another(box: Box) -> None
         assert follower.told == [("message", "m_2")]
 
 
-async def test_what_comes_while_a_follower_rests_comes_in_one_piece(box: Box) -> None:
+async def test_messages_that_arrive_while_a_follower_pauses_come_together(box: Box) -> None:
     """The follower gets nothing for as long as it asked."""
     asked: list[float] = []
     rested = asyncio.Event()
@@ -192,7 +192,7 @@ async def test_what_comes_while_a_follower_rests_comes_in_one_piece(box: Box) ->
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_who_stops_and_follows_again_hears_again(box: Box) -> None:
+async def test_a_follower_that_stops_and_starts_again_gets_new_messages(box: Box) -> None:
     """This is true at once, while the channel is still open. Many shops share one connection."""
     feed, announcements = make_feed(box, read_seconds=NEVER)
     running = asyncio.create_task(announcements.run())

@@ -34,7 +34,7 @@ async def _until_refused(call: Callable[[int], Awaitable[object]], most: int) ->
     return reason
 
 
-async def test_pages(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_shop_has_a_limit_of_pages(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another shop can connect a refused Page. A shop at its limit can still connect its own Pages again."""
     monkeypatch.setattr(limits, "PAGES", 4)
     pages = [PageId(f"90{number}") for number in range(9)]
@@ -50,7 +50,7 @@ async def test_pages(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     await box.shops.connect(SHOP, pages[8])
 
 
-async def test_blocked_conversations(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_shop_has_a_limit_of_blocked_conversations(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """A blocked conversation stays blocked and can be blocked again."""
     monkeypatch.setattr(limits, "BLOCKED_CONVERSATIONS", 3)
     names = [ConversationId(f"{PAGE}_{number}") for number in range(7)]
@@ -60,7 +60,7 @@ async def test_blocked_conversations(box: Box, monkeypatch: pytest.MonkeyPatch) 
     assert await box.blocked.block(SHOP, blocked[0]) == await box.blocked.since(SHOP, blocked[0])
 
 
-async def test_purges_in_thirty_days(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_shop_has_a_limit_of_purges_in_thirty_days(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """Purges of every kind count together. A purge of everything is still possible, and there is no limit for an
     operator or Facebook.
     """
@@ -85,7 +85,7 @@ async def test_purges_in_thirty_days(box: Box, monkeypatch: pytest.MonkeyPatch) 
     assert not [key for key in await box.keys() if key == b"purges"], "a refused purge leaves no note"
 
 
-async def test_open_purges(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_shop_has_a_limit_of_unfinished_purges(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """The messages of all purges are hidden at once. Two purges at a time erase."""
     monkeypatch.setattr(limits, "OPEN_PURGES", 0)
     with pytest.raises(limits.RateReached):
@@ -95,7 +95,7 @@ async def test_open_purges(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await box.purger.receipt(SHOP, receipt.id)).complete
 
 
-async def test_changes_in_a_day(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_shop_has_a_limit_of_changes_in_a_day(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads do not count. A refused change makes no audit entry. After a pause, one more purge is always possible."""
     monkeypatch.setattr(limits, "CHANGES_PER_DAY", 3)
     log = AuditLog(box.connection, Cursors([SEAL_KEY]), now=time.time)
@@ -119,7 +119,7 @@ async def test_changes_in_a_day(box: Box, monkeypatch: pytest.MonkeyPatch) -> No
     assert len((await log.entries(SHOP, limit=50, cursor=None)).items) == 8
 
 
-async def test_tickets(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_shop_has_a_limit_of_tickets(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the use of a ticket, the shop can get another one."""
     monkeypatch.setattr(limits, "TICKETS", 3)
     tickets = Tickets(box.connection, [SEAL_KEY], new_bytes=secrets.token_bytes)

@@ -53,7 +53,7 @@ def outcomes(box: Box) -> dict[str, float]:
     }
 
 
-async def test_a_follower_is_told_and_nothing_is_kept(box: Box) -> None:
+async def test_a_follower_gets_a_notice_and_the_store_keeps_no_part_of_it(box: Box) -> None:
     """The notice has the form of the API and no position. No key contains any part of it."""
     async with telling(box) as live, following(box) as follower:
         before = {*await box.keys()}
@@ -76,7 +76,7 @@ async def test_a_follower_is_told_and_nothing_is_kept(box: Box) -> None:
         await wait_until(lambda: outcomes(box) == {"told": 2})
 
 
-async def test_it_is_not_told_where_nobody_may_hear_it(box: Box) -> None:
+async def test_a_notice_is_not_sent_without_a_permitted_listener(box: Box) -> None:
     """The reason is one of these: there is no listener or no such Page, the Page or the shop is paused, or the
     conversation is blocked."""
     other = PageId("104200000000002")
@@ -98,7 +98,7 @@ async def test_it_is_not_told_where_nobody_may_hear_it(box: Box) -> None:
             assert lives(follower) == [{"kind": "feed", "page_id": PAGE}]
 
 
-async def test_a_page_that_has_moved_is_told_to_its_new_shop(box: Box) -> None:
+async def test_a_notice_of_a_moved_page_goes_to_its_new_shop(box: Box) -> None:
     """The old shop gets nothing, although a process remembers its route."""
     new = ShopId("shop-2")
     async with telling(box) as live, following(box) as old, following(box, new) as follower:
@@ -114,7 +114,7 @@ async def test_a_page_that_has_moved_is_told_to_its_new_shop(box: Box) -> None:
         assert [told["reaction"] for told in lives(follower)] == ["second"]
 
 
-async def test_of_too_many_the_rest_is_dropped_and_counted(box: Box) -> None:
+async def test_notices_above_the_limit_are_dropped_and_counted(box: Box) -> None:
     """The caller who brings the notices does not wait."""
     live = Live(box.connection, box.shops, box.sealer, box.metrics)
     live.send_soon([notice()] * (WAITING + 10))

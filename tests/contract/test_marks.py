@@ -64,7 +64,7 @@ def holders(store: Server, key: bytes) -> Iterator[redis.Redis]:
     return (client for client in store.clients() if client.keys(key))
 
 
-async def test_where_no_page_was_ever_connected_none_is_lost(process: Callable[[], Process]) -> None:
+async def test_a_store_that_never_had_a_page_is_not_a_loss(process: Callable[[], Process]) -> None:
     """A delivery is refused because this may be the wrong Redis. Nothing is written, and a shop reads that it has no
     Page.
     """
@@ -76,7 +76,7 @@ async def test_where_no_page_was_ever_connected_none_is_lost(process: Callable[[
     assert (await shops.shop(SHOP)).pages == ()
 
 
-async def test_pages_that_come_and_go_are_no_loss(process: Callable[[], Process]) -> None:
+async def test_a_page_that_is_connected_and_disconnected_is_not_a_loss(process: Callable[[], Process]) -> None:
     """Another Page is unknown and stays unknown in every process."""
     _, shops = process()
     await shops.connect(SHOP, PAGE)
@@ -86,7 +86,7 @@ async def test_pages_that_come_and_go_are_no_loss(process: Callable[[], Process]
     assert not await refused(process()[1])
 
 
-async def test_an_emptied_store_is_told_by_who_remembers_and_then_by_everybody(
+async def test_every_process_detects_an_emptied_store_after_one_process_has_detected_it(
     store: Server, process: Callable[[], Process]
 ) -> None:
     """A process that remembers Pages detects the loss. A process that starts later knows it from the first mark. Reads
@@ -104,7 +104,7 @@ async def test_an_emptied_store_is_told_by_who_remembers_and_then_by_everybody(
         assert await is_lost(call)
 
 
-async def test_a_page_connected_after_the_loss_is_served_and_the_others_stay_lost(
+async def test_a_page_connected_after_a_loss_is_served_and_the_other_pages_stay_lost(
     store: Server, process: Callable[[], Process]
 ) -> None:
     """This is true even if a process connected it that did not know of the loss, because the other processes remember
@@ -145,7 +145,9 @@ async def test_restored_data_end_the_loss_in_every_process(store: Server, proces
     assert not await refused(late, OTHER)
 
 
-async def test_an_accepted_loss_is_none_in_any_process(store: Server, process: Callable[[], Process]) -> None:
+async def test_an_accepted_loss_ends_the_refusals_in_every_process(
+    store: Server, process: Callable[[], Process]
+) -> None:
     """From then on, deliveries for those Pages are counted and dropped."""
     _, shops = process()
     await shops.connect(SHOP, PAGE)
@@ -159,7 +161,7 @@ async def test_an_accepted_loss_is_none_in_any_process(store: Server, process: C
     assert await shops.owner(OTHER) == SHOP
 
 
-async def test_a_store_older_than_its_marks_gets_them_with_the_first_page_that_is_found(
+async def test_a_store_without_marks_gets_them_when_a_page_is_found(
     store: Server, process: Callable[[], Process]
 ) -> None:
     """Such a store needs no migration."""
@@ -174,7 +176,7 @@ async def test_a_store_older_than_its_marks_gets_them_with_the_first_page_that_i
     assert await refused(later)
 
 
-async def test_an_interrupted_beginning_is_finished_and_is_no_loss(
+async def test_an_interrupted_first_write_of_the_marks_is_finished_and_is_not_a_loss(
     store: Server, process: Callable[[], Process]
 ) -> None:
     """The first mark says that the other marks are not all written."""
@@ -195,7 +197,7 @@ async def test_an_interrupted_beginning_is_finished_and_is_no_loss(
 
 
 @pytest.mark.parametrize("empty", range(3))
-async def test_one_empty_node_of_a_cluster_is_a_loss_whoever_looks(
+async def test_every_process_detects_one_empty_node_of_a_cluster_as_a_loss(
     flushed: Callable[[str], Server], processes: Callable[[str], Callable[[], Process]], empty: int
 ) -> None:
     """A new process detects it too, because the other nodes have their marks. A shop whose keys are complete is served.

@@ -29,7 +29,7 @@ async def values(box: Box) -> list[bytes]:
     return [value for name in names if (value := await box.connection.command("GET", name))]
 
 
-async def test_a_purged_shop_has_nothing_left_but_tombstones(box: Box) -> None:
+async def test_a_purge_of_a_shop_leaves_only_tombstones_and_records(box: Box) -> None:
     await fill(box)
     receipt = await box.purger.purge_shop(SHOP, "owner@shop")
     assert await box.ids() == []
@@ -46,7 +46,7 @@ async def test_a_purged_shop_has_nothing_left_but_tombstones(box: Box) -> None:
     assert changes == [f"pshop:{receipt.id}".encode()]
 
 
-async def test_a_purged_conversation_leaves_the_others(box: Box) -> None:
+async def test_a_purge_of_a_conversation_keeps_the_other_conversations(box: Box) -> None:
     await fill(box)
     receipt = await box.purger.purge_conversation(SHOP, ConversationId(f"{PAGE}_{ANNA}"), "owner")
     assert len(await box.ids()) == 10
@@ -58,7 +58,7 @@ async def test_a_purged_conversation_leaves_the_others(box: Box) -> None:
     assert len(await box.ids()) == 10
 
 
-async def test_a_disconnected_page_takes_its_messages_along(box: Box) -> None:
+async def test_a_disconnect_of_a_page_deletes_its_messages(box: Box) -> None:
     await fill(box)
     receipt = await box.purger.purge_page(SHOP, PAGE, "owner")
     assert {m["page_id"] for m in await box.read()} == {OTHER_PAGE}
@@ -68,7 +68,7 @@ async def test_a_disconnected_page_takes_its_messages_along(box: Box) -> None:
     assert await box.put(text("late")) == ["unknown_page"]
 
 
-async def test_a_purged_message_is_gone_for_good(box: Box) -> None:
+async def test_a_purged_message_is_not_stored_again(box: Box) -> None:
     await fill(box)
     receipt = await box.purger.purge_message(SHOP, MessageId("bora-4"), "owner")
     assert (receipt.what, receipt.complete, receipt.messages_deleted) == ("message", True, 1)
@@ -82,7 +82,7 @@ async def test_a_purged_message_is_gone_for_good(box: Box) -> None:
 
 
 @pytest.mark.parametrize("erase_first", [True, False])
-async def test_what_was_purged_does_not_come_back_on_redelivery(box: Box, erase_first: bool) -> None:
+async def test_a_redelivery_of_a_purged_message_does_not_bring_it_back(box: Box, erase_first: bool) -> None:
     await fill(box)
     now = int(time.time() * 1000)
     await box.purger.purge_shop(SHOP, "owner")
@@ -97,7 +97,7 @@ async def test_what_was_purged_does_not_come_back_on_redelivery(box: Box, erase_
     assert await values(box) == []
 
 
-async def test_a_write_in_flight_does_not_come_back_but_a_new_message_does(box: Box) -> None:
+async def test_a_purged_conversation_refuses_late_events_and_stores_a_new_message(box: Box) -> None:
     before = int(time.time() * 1000) - 5
     await box.purger.purge_conversation(SHOP, ConversationId(f"{PAGE}_{ANNA}"), "owner")
     assert await box.put(text("late", customer=ANNA, sent_at=before)) == ["erased"]
@@ -108,7 +108,7 @@ async def test_a_write_in_flight_does_not_come_back_but_a_new_message_does(box: 
     assert await box.ids() == ["new", "bora"]
 
 
-async def test_a_purge_that_a_crash_cut_short_is_finished_by_the_next_start(box: Box) -> None:
+async def test_a_purge_that_a_crash_interrupts_is_finished_at_the_next_start(box: Box) -> None:
     await fill(box)
     receipt = await box.purger.purge_shop(SHOP, "owner")
     await box.erased()
@@ -148,7 +148,7 @@ async def test_a_receipt_names_no_person_and_other_shops_do_not_see_it(box: Box)
         await box.purger.receipt(SHOP, PurgeId("none"))
 
 
-async def test_a_shop_can_go_on_after_its_purge(box: Box) -> None:
+async def test_a_shop_can_store_new_messages_after_its_purge(box: Box) -> None:
     await fill(box)
     await box.purger.purge_shop(SHOP, "owner")
     new = int(time.time() * 1000) + 1000
@@ -158,7 +158,7 @@ async def test_a_shop_can_go_on_after_its_purge(box: Box) -> None:
     assert [c["message_count"] for c in await box.walk_conversations()] == [2]
 
 
-async def test_the_age_of_the_oldest_unfinished_purge_is_told(box: Box) -> None:
+async def test_a_metric_shows_the_age_of_the_oldest_unfinished_purge(box: Box) -> None:
     """Every replica reports it, whichever replica erases."""
 
     def told() -> float:

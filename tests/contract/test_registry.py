@@ -38,7 +38,7 @@ async def record(box: Box) -> dict[str, Any]:
     return dict(zip([name.decode() for name in names], values, strict=True))
 
 
-async def test_a_token_is_kept_sealed_and_read_back_opened(box: Box) -> None:
+async def test_a_token_is_stored_encrypted_and_read_back_decrypted(box: Box) -> None:
     """The state of the token comes with it. Neither the shop's record nor any other key shows the token."""
     assert await box.shops.credentials(SHOP, PAGE) is None
     kept = await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
@@ -52,7 +52,7 @@ async def test_a_token_is_kept_sealed_and_read_back_opened(box: Box) -> None:
     assert await box.shops.page_ids(SHOP) == [PAGE]
 
 
-async def test_a_page_that_is_not_the_shops_has_neither_state_nor_token(box: Box) -> None:
+async def test_a_page_of_another_shop_has_no_state_and_no_token_for_this_shop(box: Box) -> None:
     """A Page of another shop and an unknown Page get the same answer. Nothing is written for the Page."""
     stranger = ShopId("shop-2")
     await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
@@ -75,7 +75,7 @@ async def test_connecting_again_keeps_time_token_and_state(box: Box) -> None:
     assert await box.shops.credentials(SHOP, PAGE) is not None
 
 
-async def test_a_state_is_noted_for_the_token_it_is_about_and_for_no_newer_one(box: Box) -> None:
+async def test_a_state_of_an_old_token_is_not_stored_for_a_newer_token(box: Box) -> None:
     """A late answer about the old token must not mark the new token as dead."""
     await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     old = await box.shops.credentials(SHOP, PAGE)
@@ -128,7 +128,7 @@ async def test_purging_a_shop_leaves_its_pages_connected_with_their_tokens(box: 
     assert await box.shops.page(SHOP, PAGE) == kept
 
 
-async def test_a_token_under_an_older_key_is_read_and_sealed_anew(box: Box) -> None:
+async def test_a_token_under_an_older_key_is_read_and_encrypted_again_with_the_newest_key(box: Box) -> None:
     """The older key must stay until every token is encrypted with the newer key."""
     await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     turning = make_box(box.connection, seal_keys=(NEWER_KEY, SEAL_KEY)).shops
@@ -148,7 +148,7 @@ async def test_a_token_under_an_older_key_is_read_and_sealed_anew(box: Box) -> N
     assert (await box.shops.page(SHOP, PAGE)).state == STATE, "what is known of it needs no key"
 
 
-async def test_a_token_moved_to_another_page_does_not_open(box: Box) -> None:
+async def test_a_token_copied_to_another_page_cannot_be_decrypted(box: Box) -> None:
     """A person who can write to Redis cannot use one Page's token for another Page."""
     await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     await box.shops.connect(SHOP, OTHER_PAGE)
@@ -161,7 +161,7 @@ async def test_a_token_moved_to_another_page_does_not_open(box: Box) -> None:
         await box.budgets.enter(SHOP, OTHER_PAGE, "pages", spacing=0, patience=0)
 
 
-async def test_without_a_key_no_token_is_kept(box: Box) -> None:
+async def test_a_token_is_not_stored_without_a_key(box: Box) -> None:
     """The service never stores an unencrypted token."""
     keyless = make_box(box.connection, seal_keys=()).shops
     with pytest.raises(SealKeysMissing):
@@ -169,7 +169,7 @@ async def test_without_a_key_no_token_is_kept(box: Box) -> None:
     assert await box.shops.credentials(SHOP, PAGE) is None
 
 
-async def test_what_comes_for_a_page_is_noted_to_the_second(box: Box) -> None:
+async def test_the_time_of_the_last_event_of_a_page_is_stored(box: Box) -> None:
     """The time is noted for stored and refused events, because a Page with deliveries is not silent."""
     await box.shops.connect(SHOP, OTHER_PAGE)
 
@@ -210,7 +210,7 @@ async def _moved(box: Box, first: int | None) -> bool:
     return noted > first
 
 
-async def test_a_moment_noted_by_a_clock_that_ran_ahead_is_put_right(box: Box) -> None:
+async def test_a_last_event_time_in_the_future_is_corrected(box: Box) -> None:
     """Otherwise the Page would not count as silent until the real time reaches the noted time."""
     ahead = int(time.time() * 1000) + 86_400_000
     await box.connection.command("HSET", shop_keys(SHOP).registry, f"l:{PAGE}", ahead)
@@ -220,7 +220,7 @@ async def test_a_moment_noted_by_a_clock_that_ran_ahead_is_put_right(box: Box) -
     assert noted < ahead - 80_000_000
 
 
-async def test_what_is_known_of_a_page_may_be_rewritten_as_often_as_it_is_looked_at(box: Box) -> None:
+async def test_a_repeated_write_of_the_state_of_a_page_adds_no_field(box: Box) -> None:
     """The state is one field and not a growing list of fields."""
     await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     credentials = await box.shops.credentials(SHOP, PAGE)
@@ -244,7 +244,7 @@ class RestoredMeanwhile:
         return None if self.looks == 1 else await self._claimant(page)
 
 
-async def test_a_page_is_not_unknown_because_redis_was_restored_during_the_lookup(box: Box) -> None:
+async def test_a_page_is_found_if_redis_is_restored_during_the_lookup(box: Box) -> None:
     """A delivery for an unknown Page is answered 200 and dropped."""
     await box.shops.connect(SHOP, PAGE)
     meanwhile: Any = RestoredMeanwhile(box.shops)

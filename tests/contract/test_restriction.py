@@ -24,7 +24,7 @@ async def values(box: Box) -> list[bytes]:
     return [value for name in names if (value := await box.connection.command("GET", name))]
 
 
-async def test_a_paused_page_stores_nothing_while_the_others_go_on(box: Box) -> None:
+async def test_a_paused_page_stores_no_message_and_other_pages_continue(box: Box) -> None:
     """Messages, and edits that come before their messages, are refused. The state of the Page shows the pause."""
     await box.shops.connect(SHOP, OTHER_PAGE)
     assert (await box.shops.pause_page(SHOP, PAGE, paused=True)).paused
@@ -58,7 +58,7 @@ async def test_a_pause_ends_at_its_time_without_a_further_write(box: Box) -> Non
     assert await box.put(text("m_2"), edit("early_2")) == ["stored", "edit_waiting"]
 
 
-async def test_a_paused_page_still_corrects_and_takes_back_what_is_kept(box: Box) -> None:
+async def test_a_paused_page_still_applies_edits_and_unsends_to_stored_messages(box: Box) -> None:
     """A paused Page acts like a paused shop: an unsent message must be removed."""
     await box.put(text("m_1", customer=ANNA), text("m_2", customer=ANNA))
     await box.shops.pause_page(SHOP, PAGE, paused=True)
@@ -66,7 +66,7 @@ async def test_a_paused_page_still_corrects_and_takes_back_what_is_kept(box: Box
     assert [message["text"] for message in await box.read()] == ["edited"]
 
 
-async def test_a_pause_is_the_shops_own_and_goes_with_the_page(box: Box) -> None:
+async def test_a_shop_pauses_only_its_own_pages_and_a_disconnect_ends_the_pause(box: Box) -> None:
     """A shop cannot pause another shop's Page. A Page that is connected again is not paused."""
     for shop, page in ((SHOP, NO_PAGE), (ShopId("shop-2"), PAGE)):
         with pytest.raises(NotFound):
@@ -77,7 +77,7 @@ async def test_a_pause_is_the_shops_own_and_goes_with_the_page(box: Box) -> None
     assert not (await box.shops.connect(SHOP, PAGE)).paused
 
 
-async def test_a_blocked_conversation_stores_nothing_and_the_others_go_on(box: Box) -> None:
+async def test_a_blocked_conversation_stores_no_message_and_other_conversations_continue(box: Box) -> None:
     """Messages of the customer and of the Page are refused until the block ends."""
     assert await box.blocked.since(SHOP, ANNAS) is None
     before = int(time.time() * 1000) - 60_000
@@ -97,7 +97,7 @@ async def test_a_blocked_conversation_stores_nothing_and_the_others_go_on(box: B
     assert shop_keys(SHOP).blocked not in await box.keys(), "the last that is lifted takes the key along"
 
 
-async def test_an_edit_cannot_bring_new_words_into_what_was_left_standing(box: Box) -> None:
+async def test_an_edit_does_not_change_a_stored_message_of_a_blocked_conversation(box: Box) -> None:
     """The customer was blocked and the stored messages stayed."""
     await box.put(text("m_1", "before", customer=ANNA))
     await box.blocked.block(SHOP, ANNAS)
@@ -107,7 +107,7 @@ async def test_an_edit_cannot_bring_new_words_into_what_was_left_standing(box: B
     assert await box.ids() == []
 
 
-async def test_an_edit_that_did_not_say_whose_it_was_goes_when_its_message_is_refused(box: Box) -> None:
+async def test_a_waiting_edit_without_a_customer_is_deleted_when_its_message_is_refused(box: Box) -> None:
     """Otherwise the text of the edit would stay in the store for five days."""
     await box.blocked.block(SHOP, ANNAS)
     assert await box.put(edit("m_1", None)) == ["edit_waiting"]
@@ -117,7 +117,7 @@ async def test_an_edit_that_did_not_say_whose_it_was_goes_when_its_message_is_re
     assert shop_keys(SHOP).waiting_edits not in await box.keys()
 
 
-async def test_a_block_outlives_purges_and_the_page(box: Box) -> None:
+async def test_a_block_stays_after_purges_and_a_disconnect_of_the_page(box: Box) -> None:
     """An objection is valid until the shop ends the block. The stored block names no person."""
     await box.put(text("m_1", customer=ANNA))
     await box.blocked.block(SHOP, ANNAS)
@@ -170,7 +170,7 @@ async def test_a_customer_of_a_shop_without_pages_is_deleted_too(box: Box) -> No
     assert (await box.purger.receipt(ShopId("shop-2"), receipt.id)).complete
 
 
-async def test_listed_customers_are_deleted_where_something_is_kept(box: Box) -> None:
+async def test_a_purge_of_listed_customers_deletes_those_with_stored_data(box: Box) -> None:
     """Thousands of unknown ids cause one lookup each and store nothing."""
     listed = [Psid(f"{7_000_000_000_100_000 + n}") for n in range(2500)]
     await box.put(*(text(f"m_{n}", customer=listed[n * 4]) for n in range(600)))

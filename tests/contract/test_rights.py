@@ -10,7 +10,7 @@ OF_THE_CLIENT = {"HELLO", "AUTH", "SELECT", "CLIENT"}
 """Commands that redis-py sends when it connects."""
 
 
-def test_no_right_is_given_that_the_code_does_not_use() -> None:
+def test_the_redis_user_has_no_right_that_the_code_does_not_use() -> None:
     """When the code no longer needs a command, the command must leave the list."""
     paths = [path for ending in ("py", "lua") for path in Path(ROOT / "cache").rglob(f"*.{ending}")]
     used = {word for path in paths for word in re.findall(r"[A-Z]{3,}", path.read_text(encoding="utf-8"))}

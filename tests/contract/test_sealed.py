@@ -69,7 +69,7 @@ def unpacked(value: bytes) -> bytes:
     return b"".join(found)
 
 
-async def test_without_a_key_no_value_unpacks_to_its_words(box: Box) -> None:
+async def test_a_stored_value_does_not_show_its_text_without_a_key(box: Box) -> None:
     """This is true for edits too. The test also shows that it would find the words in an unencrypted value."""
     await fill(box)
     for mid in ("m_1", "m_2", "m_early"):
@@ -78,7 +78,7 @@ async def test_without_a_key_no_value_unpacks_to_its_words(box: Box) -> None:
     assert CANARY.encode() in unpacked(plain)
 
 
-async def test_what_is_kept_opens_with_the_shops_secret_and_the_key(box: Box) -> None:
+async def test_a_stored_value_is_decrypted_with_the_secret_of_the_shop_and_the_key(box: Box) -> None:
     """Messages, edited messages and waiting edits need both. With only one of the two they cannot be decrypted."""
     await fill(box)
     field = await secret_of(box)
@@ -87,7 +87,7 @@ async def test_what_is_kept_opens_with_the_shops_secret_and_the_key(box: Box) ->
     assert [message["text"] for message in await box.read()] == [f"{CANARY} edited", CANARY]
 
 
-async def test_swapped_and_copied_values_do_not_open_and_the_others_are_read(box: Box) -> None:
+async def test_swapped_and_copied_values_cannot_be_decrypted_and_other_values_are_read(box: Box) -> None:
     """A value does not open under another message's key or in another shop. The log names values that are left out."""
     await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
     await box.put(text("m_1"), text("m_2"), text("m_3"))
@@ -106,7 +106,7 @@ async def test_swapped_and_copied_values_do_not_open_and_the_others_are_read(box
     assert await box.put(Edit(MessageId("m_1"), PAGE, PSID, 1, "x", None)) == ["unreadable"]
 
 
-async def test_another_shops_secret_opens_nothing(box: Box) -> None:
+async def test_a_secret_of_another_shop_decrypts_no_message(box: Box) -> None:
     """A secret in the record of another shop is refused like a secret whose key is missing."""
     await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
     await box.put(text("m_1"))
@@ -137,7 +137,7 @@ async def test_a_purged_shops_secret_is_gone_before_its_messages_are_erased(box:
         told(after, "m_1", value)
 
 
-async def test_a_writer_that_has_not_heard_of_a_purge_loses_nothing_and_brings_nothing_back(box: Box) -> None:
+async def test_a_writer_that_does_not_know_of_a_purge_uses_the_new_secret_and_loses_no_message(box: Box) -> None:
     """The writer's next message uses the new secret. The old secret does not come back, even if the writer offers it
     late.
     """
@@ -154,7 +154,7 @@ async def test_a_writer_that_has_not_heard_of_a_purge_loses_nothing_and_brings_n
     assert await secret_of(box) != before
 
 
-async def test_writers_that_meet_a_shop_first_at_once_agree_on_one_secret(box: Box) -> None:
+async def test_parallel_first_writers_of_a_shop_use_one_secret(box: Box) -> None:
     """The first secret to be stored wins and the other writers use it. Each message is stored, and every reader can
     read it.
     """
@@ -165,7 +165,7 @@ async def test_writers_that_meet_a_shop_first_at_once_agree_on_one_secret(box: B
         assert len(await one.ids()) == 12
 
 
-async def test_messages_and_purges_side_by_side_leave_every_message_readable_or_gone(box: Box) -> None:
+async def test_every_message_is_readable_or_deleted_after_parallel_writes_and_purges(box: Box) -> None:
     """Every stored message is readable, whichever secret it used."""
     boxes = [make_box(box.connection) for _ in range(3)]
     stored: set[str] = set()
@@ -192,7 +192,7 @@ async def test_messages_and_purges_side_by_side_leave_every_message_readable_or_
     assert all(told(field, mid, value)["id"] == mid for mid, value in values.items())
 
 
-async def test_a_shop_that_keeps_nothing_any_more_gets_a_fresh_secret(box: Box) -> None:
+async def test_a_shop_without_stored_messages_gets_a_new_secret(box: Box) -> None:
     """Copies of its earlier messages cannot be decrypted again. So idle shops do not need an old key."""
     await fill(box)
     before = await secret_of(box)
@@ -215,7 +215,7 @@ async def test_a_shop_that_keeps_nothing_any_more_gets_a_fresh_secret(box: Box) 
     assert [message["text"] for message in await box.read()] == ["x"]
 
 
-async def test_keys_are_changed_in_two_steps_without_a_moment_unreadable(box: Box) -> None:
+async def test_every_message_stays_readable_during_a_change_of_keys(box: Box) -> None:
     """The keys are first the old one, then old and new in all processes, then new and old, then the new one. Only the
     secret of each shop is encrypted again.
     """
@@ -241,7 +241,7 @@ async def test_keys_are_changed_in_two_steps_without_a_moment_unreadable(box: Bo
     assert await value_of(box, "m_1") == value
 
 
-async def test_a_purge_brings_a_shop_back_whose_key_is_lost(box: Box) -> None:
+async def test_a_shop_with_a_lost_key_works_again_after_a_purge(box: Box) -> None:
     """The purge needs no key. Before the purge nothing of the shop is overwritten."""
     await fill(box)
     lacking = make_box(box.connection, seal_keys=(NEW_KEY,))
@@ -265,7 +265,7 @@ async def test_a_shop_without_a_page_gets_no_secret(box: Box) -> None:
 
 
 @pytest.mark.parametrize("purged", ["shop", "conversation", "page"])
-async def test_an_edit_that_was_purged_is_not_merged_before_it_is_erased(box: Box, purged: str) -> None:
+async def test_a_purged_edit_that_is_not_yet_erased_is_not_merged_into_its_message(box: Box, purged: str) -> None:
     """For a moment after the purge the edit is hidden and its bytes still exist."""
     await box.put(Edit(MessageId("m_1"), PAGE, PSID, 1, "purged", None), text("m_2", customer=PSID))
     now = int(time.time() * 1_000_000)
@@ -281,7 +281,7 @@ async def test_an_edit_that_was_purged_is_not_merged_before_it_is_erased(box: Bo
     assert await box.read() == []
 
 
-async def test_a_load_leaves_no_text_number_or_customer_in_any_key_or_value(box: Box) -> None:
+async def test_no_key_or_value_shows_a_text_a_number_or_a_customer(box: Box) -> None:
     """The test looks for each text, and for its UTF-8 bytes, in every key, field and member."""
     await fill(box)
     await box.put(*(text(f"m_canary-mid-{n}", f"{CANARY} {n}", customer=PSID) for n in range(30)))

@@ -98,7 +98,7 @@ async def test_a_stream_is_read_in_small_parts(box: Box, long_messages: list[str
     assert all((one.position or 0) < (other.position or 0) for one, other in pairwise(found))
 
 
-async def test_a_message_longer_than_a_part_is_a_part_of_its_own(box: Box, long_messages: list[str]) -> None:
+async def test_a_message_larger_than_a_part_is_still_returned(box: Box, long_messages: list[str]) -> None:
     """The message is five MB of JSON that Redis cannot make shorter than a part."""
     await box.put(text("m_longest", _incompressible()))
     page = await box.reader.messages(SHOP, MessageQuery(limit=100))

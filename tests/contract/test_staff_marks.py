@@ -53,7 +53,7 @@ async def test_a_mark_is_shown_with_its_conversation_and_a_new_one_replaces_it(b
     assert b"paid" not in await box.connection.command("GET", ANNAS_KEY)
 
 
-async def test_a_mark_lives_as_long_as_its_conversation(box: Box) -> None:
+async def test_a_mark_expires_with_its_conversation(box: Box) -> None:
     """Its expiry time is that of the newest message, to the millisecond. A conversation without
     messages has no mark.
     """
@@ -73,7 +73,7 @@ async def test_a_mark_lives_as_long_as_its_conversation(box: Box) -> None:
     assert len(await mark_keys(box)) == 1
 
 
-async def test_a_mark_goes_with_the_last_message_of_its_conversation(box: Box) -> None:
+async def test_a_mark_is_deleted_with_the_last_message_of_its_conversation(box: Box) -> None:
     """The shop deletes the message, or its sender unsends it."""
     goes: list[Callable[[], Awaitable[object]]] = [
         lambda: box.purger.purge_message(SHOP, MessageId("m_1"), "me"),
@@ -87,7 +87,7 @@ async def test_a_mark_goes_with_the_last_message_of_its_conversation(box: Box) -
 
 
 @pytest.mark.parametrize("what", ["shop", "page", "customer", "conversation"])
-async def test_a_mark_goes_with_every_purge(box: Box, what: str) -> None:
+async def test_every_kind_of_purge_deletes_the_mark_of_a_conversation(box: Box, what: str) -> None:
     """Readers do not see it from the answer on, and it leaves the memory when the purge is complete. This is true even
     if the customer writes again.
     """
@@ -143,7 +143,7 @@ async def test_a_mark_that_is_hidden_and_not_erased_yet_is_not_shown(box: Box) -
     assert await mark_keys(box) == [], "what is left of the conversation is hidden"
 
 
-async def test_viewers_get_a_mark_at_once_and_those_who_come_back_get_the_last_one(box: Box) -> None:
+async def test_connected_viewers_get_a_mark_at_once_and_returning_viewers_get_the_last_mark(box: Box) -> None:
     """The event is `marked`."""
     await box.put(text("m_1", customer=ANNA))
     seen = (await box.timeline.start(SHOP, None, None)).now

@@ -26,7 +26,7 @@ async def deadline_of(box: Box, mid: str, page: PageId = PAGE) -> int:
     return int(await box.connection.command("PEXPIRETIME", keys.message(keys.message_id(page, MessageId(mid)))))
 
 
-async def test_a_stored_message_is_read_back_as_it_was_said(box: Box) -> None:
+async def test_a_stored_message_is_read_back_unchanged(box: Box) -> None:
     photo = [{"type": "image", "url": "https://cdn.example/a.jpg"}]
     assert await box.put(text("m_1", "អាវនេះ​នៅមានទេ? 🙏", attachments=photo, sent_at=1_790_000_000_123)) == ["too_old"]
     sent = int(time.time() * 1000) - 1000
@@ -38,7 +38,7 @@ async def test_a_stored_message_is_read_back_as_it_was_said(box: Box) -> None:
     assert from_text(message["sent_at"]) == sent
 
 
-async def test_the_deadline_is_receipt_and_five_days_to_the_millisecond(box: Box) -> None:
+async def test_a_message_expires_exactly_five_days_after_its_receipt(box: Box) -> None:
     await box.put(*(text(f"m_{n}") for n in range(20)))
     for message in await box.read():
         received = from_text(message["received_at"])
@@ -66,7 +66,7 @@ async def test_parallel_deliveries_of_one_message_store_it_once(box: Box) -> Non
     assert sorted(outcome for (outcome,) in outcomes) == ["duplicate"] * 19 + ["stored"]
 
 
-async def test_a_message_dated_older_than_its_life_is_not_stored(box: Box) -> None:
+async def test_a_message_sent_more_than_five_days_ago_is_not_stored(box: Box) -> None:
     old = int(time.time() * 1000) - FIVE_DAYS * 1000 - 1
     assert await box.put(text("m_1", sent_at=old), text("m_2", sent_at=None)) == ["too_old", "stored"]
 
@@ -80,7 +80,7 @@ async def test_an_unknown_page_and_a_paused_shop_store_nothing(box: Box) -> None
     assert await box.ids() == ["m_3", "m_2"]
 
 
-async def test_filters_hold_together(box: Box) -> None:
+async def test_filters_can_be_combined(box: Box) -> None:
     await box.shops.connect(SHOP, OTHER_PAGE)
     other = Psid("7000000000000002")
     await box.put(
@@ -112,7 +112,7 @@ async def test_rare_matches_are_found_behind_thousands_of_others(box: Box) -> No
     assert await box.ids(direction="out") == ["rare"]
 
 
-async def test_new_arrivals_never_shift_a_walk_that_has_begun(box: Box) -> None:
+async def test_new_messages_do_not_change_a_walk_in_progress(box: Box) -> None:
     await box.put(*(text(f"old-{n}") for n in range(30)))
     seen: list[str] = []
     cursor = None
@@ -126,7 +126,7 @@ async def test_new_arrivals_never_shift_a_walk_that_has_begun(box: Box) -> None:
     assert seen == [f"old-{n}" for n in reversed(range(30))]
 
 
-async def test_a_cursor_that_is_none_of_ours_is_refused(box: Box) -> None:
+async def test_an_invalid_cursor_is_refused(box: Box) -> None:
     for cursor in ("", "x", "bQAA", "Y" * 500, "ស", "bf__________"):
         with pytest.raises(CursorRefused):
             await box.reader.messages(SHOP, MessageQuery(limit=1, cursor=cursor))
@@ -153,7 +153,7 @@ async def test_one_message_is_found_by_its_id(box: Box) -> None:
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1), (1, 0, 2), (0, 2, 1)])
-async def test_the_highest_edit_wins_whatever_the_order(box: Box, order: tuple[int, ...]) -> None:
+async def test_the_highest_edit_wins_in_every_order_of_arrival(box: Box, order: tuple[int, ...]) -> None:
     customer, now = Psid("7000000000000001"), int(time.time() * 1000)
     events: list[Storable] = [
         text("m_1", "first"),
@@ -171,7 +171,7 @@ async def test_the_highest_edit_wins_whatever_the_order(box: Box, order: tuple[i
     assert (await box.read())[0]["text"] == "third"
 
 
-async def test_a_delivery_of_many_changes_makes_each_in_its_order(box: Box) -> None:
+async def test_a_delivery_with_many_changes_applies_them_correctly(box: Box) -> None:
     customer, now = Psid("7000000000000001"), int(time.time() * 1000)
     messages = [text(f"m_{n}", "first") for n in range(100)]
     edits = [Edit(MessageId(f"m_{n}"), PAGE, customer, k, f"text {k}", now) for k in (1, 3, 2) for n in range(100)]
@@ -194,7 +194,7 @@ async def test_an_edit_that_waits_is_not_readable(box: Box) -> None:
 
 
 @pytest.mark.parametrize("first", [True, False])
-async def test_an_unsent_message_is_gone_and_stays_gone(box: Box, first: bool) -> None:
+async def test_an_unsent_message_is_deleted_and_not_stored_again(box: Box, first: bool) -> None:
     unsend = Unsend(MessageId("m_1"), PAGE, None)
     if first:
         assert await box.put(unsend) == ["unsent"]
@@ -221,7 +221,7 @@ async def test_conversations_come_newest_first_with_count_and_last_message(box: 
     assert await box.walk_conversations(page=OTHER_PAGE) == []
 
 
-async def test_what_has_expired_is_not_counted_in_its_conversation(box: Box) -> None:
+async def test_an_expired_message_is_not_counted_in_its_conversation(box: Box) -> None:
     first, second = make_box(box.connection, ttl=2), make_box(box.connection, ttl=60)
     await first.put(text("m_1"))
     await second.put(text("m_2"))  # keeps the index after the end of the first message
@@ -281,7 +281,7 @@ async def test_kept_messages_are_counted_by_the_sweep(box: Box) -> None:
 
 
 @pytest.mark.parametrize(("value", "age"), [("bytes that should be gone", 6 * 86_400), ("", 0)])
-async def test_a_message_that_outlives_the_promise_is_told(box: Box, value: str, age: int) -> None:
+async def test_a_metric_shows_the_age_of_a_message_that_is_stored_too_long(box: Box, value: str, age: int) -> None:
     """The age is measured from the stored messages and not calculated from what should be there. A tombstone does not
     count.
     """
@@ -296,7 +296,7 @@ async def test_a_message_that_outlives_the_promise_is_told(box: Box, value: str,
     assert told["page_inbox_oldest_kept_message_seconds"] == pytest.approx(age, abs=5)
 
 
-async def test_what_comes_for_several_shops_in_one_turn_is_stored_for_each(box: Box) -> None:
+async def test_messages_of_several_shops_in_one_batch_are_stored_for_each_shop(box: Box) -> None:
     """Each shop gets its own outcomes, for many and for few Pages and messages."""
     await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
     several = asyncio.gather(
@@ -316,7 +316,7 @@ async def test_what_comes_for_several_shops_in_one_turn_is_stored_for_each(box: 
 
 
 @pytest.mark.parametrize("damaged", [SHOP, OTHER_SHOP])
-async def test_a_shop_whose_keys_are_damaged_costs_its_neighbours_nothing(box: Box, damaged: ShopId) -> None:
+async def test_damaged_keys_of_one_shop_do_not_affect_other_shops_in_the_batch(box: Box, damaged: ShopId) -> None:
     """This is true if its part of a call comes first, and if the parts of the others are stored before it."""
     await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
     await box.connection.command("SET", shop_keys(damaged).shop_index, "no index")
@@ -330,7 +330,7 @@ async def test_a_shop_whose_keys_are_damaged_costs_its_neighbours_nothing(box: B
 
 
 @pytest.mark.parametrize("index", [KEYS.conversation_index(KEYS.conversation_tag(CONVERSATION)), KEYS.conversations])
-async def test_a_message_that_an_index_lacks_is_not_acknowledged(box: Box, index: bytes) -> None:
+async def test_a_message_that_cannot_be_added_to_an_index_is_not_acknowledged(box: Box, index: bytes) -> None:
     """The script stops between the value and the index. The value alone must not make the message a duplicate, when it
     is sent again by the service or by Facebook.
     """
@@ -357,7 +357,7 @@ async def test_the_lost_index_of_waiting_edits_erases_no_message(box: Box) -> No
     assert (await box.read())[0]["text"] == "canary"
 
 
-async def test_an_edit_that_no_index_can_list_is_not_kept(box: Box) -> None:
+async def test_an_edit_that_cannot_be_added_to_its_index_is_not_stored(box: Box) -> None:
     """A purge would not find the edit. So it is refused, and Facebook delivers it again."""
     edit = Edit(MessageId("m_1"), PAGE, None, 1, "canary", None)
     await box.connection.command("SET", KEYS.waiting_edits, "no index")

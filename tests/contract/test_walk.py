@@ -19,7 +19,7 @@ async def walked(box: Box) -> list[str]:
     return [orjson.loads(one.content)["id"] for some in [s async for s in box.reader.walk(SHOP)] for one in some]
 
 
-async def test_a_walk_meets_every_message_once_oldest_first(box: Box) -> None:
+async def test_a_walk_returns_every_message_once_with_the_oldest_first(box: Box) -> None:
     """The walk has several steps, and the last step can be full. Each message is as the API answers it."""
     ids = [f"m_{number}" for number in range(2 * WALKED_PER_CALL)]
     await box.put(*map(text, ids))
@@ -35,7 +35,7 @@ async def test_a_walk_of_a_shop_without_messages_is_empty(box: Box) -> None:
     assert await box.reader.count(SHOP) == 0
 
 
-async def test_what_comes_or_is_purged_during_a_walk_is_not_in_it(box: Box) -> None:
+async def test_a_walk_leaves_out_messages_that_arrive_or_are_purged_during_it(box: Box) -> None:
     """The test purges a message, a conversation, a Page and everything. Messages that the walk has already returned do
     not change.
     """
@@ -60,7 +60,7 @@ async def test_what_comes_or_is_purged_during_a_walk_is_not_in_it(box: Box) -> N
     await box.erased()
 
 
-async def test_what_is_hidden_and_not_erased_yet_is_not_in_a_walk(box: Box) -> None:
+async def test_a_walk_leaves_out_messages_that_are_hidden_but_not_yet_erased(box: Box) -> None:
     """The messages are hidden from the purge's answer on, by the watermark of the shop, of a Page
     or of a conversation.
     """

@@ -21,7 +21,7 @@ def pages(count: int) -> list[PageId]:
     return [PageId(str(104_200_000_000_000 + number)) for number in range(count)]
 
 
-async def test_a_page_is_taken_when_it_is_due_and_not_again_before_its_lease_is_over(box: Box) -> None:
+async def test_a_due_page_is_taken_once_and_again_only_after_its_lease(box: Box) -> None:
     """The Page that has been due the longest comes first."""
     early, late = pages(2)
     await box.watchlist.watch(late, NOW + 10, "connected")
@@ -63,7 +63,7 @@ async def test_pages_are_counted_by_their_status(box: Box) -> None:
     assert await box.watchlist.counts() == none | {"connected": 1}
 
 
-async def test_a_forgotten_page_does_not_come_back_by_a_lease(box: Box) -> None:
+async def test_a_renewed_lease_does_not_bring_back_a_forgotten_page(box: Box) -> None:
     """A replica that is still checking the Page cannot renew its lease."""
     (page,) = pages(1)
     await box.watchlist.watch(page, NOW, "connected")
@@ -73,7 +73,7 @@ async def test_a_forgotten_page_does_not_come_back_by_a_lease(box: Box) -> None:
     assert await box.watchlist.take(NOW + LEASE, LEASE, 1) == []
 
 
-async def test_after_an_outage_all_are_due_evenly_spread(box: Box) -> None:
+async def test_all_pages_are_due_at_evenly_spread_times_after_an_outage(box: Box) -> None:
     """Pages that were due sooner stay so. There are more Pages than one call of the server changes."""
     every = pages(1201)
     for page in every[1:]:
@@ -88,7 +88,7 @@ async def test_after_an_outage_all_are_due_evenly_spread(box: Box) -> None:
     assert first_half | second_half == {*every[1:]}
 
 
-async def test_another_replica_goes_on_where_one_died_while_it_made_pages_due(
+async def test_another_replica_finishes_the_work_of_a_replica_that_died_while_it_made_pages_due(
     box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rest of the work is noted in Redis."""
@@ -123,7 +123,7 @@ async def test_a_beat_without_an_outage_makes_nothing_due(box: Box) -> None:
     assert await box.watchlist.take(NOW + 10**7, LEASE, 1) == []
 
 
-async def test_an_outage_is_told_to_one_replica_only(box: Box) -> None:
+async def test_an_outage_is_reported_to_only_one_replica(box: Box) -> None:
     """Before the first beat there is no outage. A replica whose clock is behind reports none."""
     other = Watchlist(box.connection)
     assert await box.watchlist.beat(NOW, LONGEST, SPREAD) is None
@@ -136,7 +136,7 @@ async def test_an_outage_is_told_to_one_replica_only(box: Box) -> None:
     assert await other.outage() == Outage(NOW + LONGEST, back)
 
 
-async def test_outages_near_each_other_count_from_the_first(box: Box) -> None:
+async def test_outages_close_to_each_other_count_as_one_outage(box: Box) -> None:
     """When the second outage begins, messages of the first may still be missing. A later outage counts alone."""
     minute = 60_000
     await box.watchlist.beat(NOW, LONGEST, SPREAD)

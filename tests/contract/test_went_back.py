@@ -67,7 +67,7 @@ async def guarded(store_url: str) -> AsyncIterator[Guarded]:
 
 
 @pytest.mark.parametrize("older", [1_700_000_000_000, None])
-async def test_older_data_of_one_server_are_noticed_and_held_back_until_they_are_put_right(
+async def test_replies_of_a_server_with_older_data_are_refused_until_the_data_are_corrected(
     guarded: Guarded, older: int | None
 ) -> None:
     """The last beat is older than before or missing."""

@@ -39,7 +39,7 @@ async def test_a_persons_pages_are_found_and_the_person_is_not_in_the_store(box:
     assert WATCH_SECONDS - 60 < await box.connection.command("TTL", WATCH_GRANTED) <= WATCH_SECONDS
 
 
-async def test_a_page_that_is_connected_anew_is_the_newer_persons(box: Box) -> None:
+async def test_a_page_that_is_connected_again_belongs_to_the_newer_person(box: Box) -> None:
     """If Facebook does not name the person, the Page belongs to no person."""
     grants = Grants(box.connection, [SEAL_KEY])
     await grants.granted(PAGE, SOKHA, NOW)
@@ -49,7 +49,7 @@ async def test_a_page_that_is_connected_anew_is_the_newer_persons(box: Box) -> N
     assert await grants.pages_of(DARA, NOW) == []
 
 
-async def test_what_was_granted_after_a_request_is_none_of_its(box: Box) -> None:
+async def test_a_request_does_not_cover_a_grant_that_is_newer_than_the_request(box: Box) -> None:
     """A late or repeated request must not end a newer grant. A daily check does not make a grant look newer."""
     grants = Grants(box.connection, [SEAL_KEY])
     await grants.granted(PAGE, SOKHA, NOW)
@@ -62,7 +62,7 @@ async def test_what_was_granted_after_a_request_is_none_of_its(box: Box) -> None
     assert await grants.pages_of(DARA, NOW) == [], "another person's grant, first seen by that look"
 
 
-async def test_a_daily_look_writes_the_hash_anew_under_the_newest_key(box: Box) -> None:
+async def test_a_daily_check_writes_the_hash_again_with_the_newest_key(box: Box) -> None:
     """The hash keeps its time. Afterwards the old key can be removed."""
     await Grants(box.connection, [SEAL_KEY]).granted(PAGE, SOKHA, NOW)
     turning = Grants(box.connection, [NEWER_KEY, SEAL_KEY])
@@ -71,7 +71,7 @@ async def test_a_daily_look_writes_the_hash_anew_under_the_newest_key(box: Box) 
     assert await Grants(box.connection, [NEWER_KEY]).pages_of(SOKHA, NOW) == [PAGE]
 
 
-async def test_a_page_that_is_watched_no_more_is_nobodys(box: Box) -> None:
+async def test_a_page_that_is_removed_from_the_watch_list_loses_its_grant(box: Box) -> None:
     """The grant is removed in the same step. Other grants stay."""
     grants = Grants(box.connection, [SEAL_KEY])
     for page in (PAGE, OTHER_PAGE):
@@ -81,7 +81,7 @@ async def test_a_page_that_is_watched_no_more_is_nobodys(box: Box) -> None:
     assert await grants.pages_of(SOKHA, NOW) == [OTHER_PAGE]
 
 
-async def test_without_a_key_nobody_is_remembered(box: Box) -> None:
+async def test_no_grant_is_stored_without_a_key(box: Box) -> None:
     """Without a key the store keeps no token either."""
     grants = Grants(box.connection, [])
     await grants.granted(PAGE, SOKHA, NOW)
@@ -93,7 +93,7 @@ def receipt(purge: str, *, complete: bool = False) -> Receipt:
     return Receipt(PurgeId(purge), "page", NOW, "facebook", complete, 0)
 
 
-async def test_a_request_is_complete_when_its_last_purge_is(box: Box) -> None:
+async def test_a_request_is_complete_when_its_last_purge_is_complete(box: Box) -> None:
     """Afterwards the store keeps only the time and the state of the request."""
     deletions = Deletions(box.connection, box.purger)
     assert not await deletions.take(CODE, NOW)
@@ -112,7 +112,7 @@ async def test_a_request_is_complete_when_its_last_purge_is(box: Box) -> None:
     assert sorted(await box.connection.command("HKEYS", deletion_key(CODE))) == [b"at", b"begun"]
 
 
-async def test_a_request_that_comes_once_more_finds_what_it_began(box: Box) -> None:
+async def test_a_repeated_request_keeps_its_time_and_its_expiry_time(box: Box) -> None:
     """Its time and its expiry time stay the same."""
     deletions = Deletions(box.connection, box.purger)
     assert not await deletions.take(CODE, NOW)
@@ -124,7 +124,7 @@ async def test_a_request_that_comes_once_more_finds_what_it_began(box: Box) -> N
     assert 0 < await box.connection.command("TTL", deletion_key(CODE)) <= 1000 < DELETION_SECONDS
 
 
-async def test_a_code_of_nobody_is_not_found(box: Box) -> None:
+async def test_an_unknown_or_expired_code_is_not_found(box: Box) -> None:
     """An expired code is not found either."""
     deletions = Deletions(box.connection, box.purger)
     assert await deletions.find(CODE) is None
@@ -135,7 +135,7 @@ async def test_a_code_of_nobody_is_not_found(box: Box) -> None:
 
 
 @pytest.mark.parametrize("again", [False, True])
-async def test_a_deadline_is_set_in_the_step_that_writes(box: Box, again: bool) -> None:
+async def test_every_write_of_a_request_sets_its_expiry_time(box: Box, again: bool) -> None:
     """This is true even if a purge writes the first note."""
     deletions = Deletions(box.connection, box.purger)
     if again:

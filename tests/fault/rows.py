@@ -31,7 +31,7 @@ often, how long or how much."""
 
 REFUSED_SECONDS: Final = 2.0 if FULL else 10.0
 """Seconds until a delivery that cannot be stored has been answered 503. The promise is two seconds. A machine that
-runs other tests is slower, and Facebook waits for five."""
+runs other programs is slower."""
 RECOVERED_SECONDS: Final = 5.0 if FULL else 30.0
 """Seconds from the end of a fault to the first 200. The promise and a busy machine differ here too."""
 

@@ -20,7 +20,7 @@ BACK_SECONDS = 30.0
 
 
 @pytest.mark.timeout(300)
-def test_with_a_backup_and_the_secrets_deliveries_are_stored_again_and_purges_hold(
+def test_the_service_works_after_a_restore_and_keeps_purges_from_before_the_backup(
     lost: Server, empty: Server, tmp_path: Path
 ) -> None:
     """The service fetches again what Facebook still has. A purge from before the backup stays valid. A purge from after

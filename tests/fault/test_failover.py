@@ -100,15 +100,13 @@ async def lose_a_primary(kind: str, how: Literal["killed", "hung"], directory: P
 
 
 @pytest.mark.fault("primary behind Sentinel killed, its replica takes over")
-async def test_a_killed_primary_behind_sentinel_costs_nothing_that_was_acknowledged(
-    tmp_path: Path, row: EndsWith
-) -> None:
+async def test_a_kill_of_a_primary_behind_sentinel_loses_no_acknowledged_message(tmp_path: Path, row: EndsWith) -> None:
     """Three Sentinels choose the replica, and the service asks them."""
     await lose_a_primary("sentinel", "killed", tmp_path, row)
 
 
 @pytest.mark.fault("primary behind Sentinel hung, its replica takes over, it comes back")
-async def test_a_primary_behind_sentinel_that_hung_and_was_replaced_is_talked_to_no_more(
+async def test_a_primary_behind_sentinel_is_not_used_after_it_hung_and_was_replaced(
     tmp_path: Path, row: EndsWith
 ) -> None:
     """Connections to the old primary are still open when it comes back as a replica, which refuses writes."""
@@ -116,21 +114,19 @@ async def test_a_primary_behind_sentinel_that_hung_and_was_replaced_is_talked_to
 
 
 @pytest.mark.fault("primary of a cluster killed, its replica takes over")
-async def test_a_killed_primary_of_a_cluster_costs_nothing_that_was_acknowledged(tmp_path: Path, row: EndsWith) -> None:
+async def test_a_kill_of_a_primary_of_a_cluster_loses_no_acknowledged_message(tmp_path: Path, row: EndsWith) -> None:
     """The shops of the other two primaries are served as soon as the cluster allows it."""
     await lose_a_primary("cluster", "killed", tmp_path, row)
 
 
 @pytest.mark.fault("primary of a cluster hung, its replica takes over, it comes back")
-async def test_a_primary_of_a_cluster_that_hung_and_was_replaced_is_talked_to_no_more(
-    tmp_path: Path, row: EndsWith
-) -> None:
+async def test_a_primary_of_a_cluster_is_not_used_after_it_hung_and_was_replaced(tmp_path: Path, row: EndsWith) -> None:
     """A client that still asks the old primary is redirected."""
     await lose_a_primary("cluster", "hung", tmp_path, row)
 
 
 @pytest.mark.fault("slots of a cluster moved, key by key, while traffic runs")
-async def test_slots_that_move_under_load_lose_and_double_nothing(tmp_path: Path, row: EndsWith) -> None:
+async def test_a_move_of_slots_under_load_loses_and_duplicates_no_message(tmp_path: Path, row: EndsWith) -> None:
     """The slots of two Pages and of two shops move, and move back."""
     page, *_ = SHOPS
     keys = [page_key(page), *(shop_keys(ShopId(name)).registry for name in list(SHOPS.values())[:2])]
@@ -181,7 +177,7 @@ async def lose_a_primary_before_its_replica_has_everything(
 
 
 @pytest.mark.fault("primary killed before its replica had everything")
-async def test_a_primary_takes_along_what_no_replica_has(tmp_path: Path, row: EndsWith) -> None:
+async def test_a_lost_primary_may_lose_messages_that_no_replica_has(tmp_path: Path, row: EndsWith) -> None:
     """Replication is asynchronous. The service waits for replicas only with WAIT_REPLICAS."""
     load, found, recovery = await lose_a_primary_before_its_replica_has_everything(
         tmp_path, 0, lambda load: load.reach(150)
@@ -190,7 +186,9 @@ async def test_a_primary_takes_along_what_no_replica_has(tmp_path: Path, row: En
 
 
 @pytest.mark.fault("primary killed before its replica had everything, with WAIT_REPLICAS=1")
-async def test_with_wait_replicas_nothing_is_acknowledged_that_no_replica_has(tmp_path: Path, row: EndsWith) -> None:
+async def test_wait_replicas_prevents_the_acknowledgement_of_a_message_that_no_replica_has(
+    tmp_path: Path, row: EndsWith
+) -> None:
     """The message is refused, and its redelivery is a duplicate at the primary. The service still does not acknowledge
     it."""
 

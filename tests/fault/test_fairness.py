@@ -35,7 +35,7 @@ async def answered(call: Callable[[], Awaitable[httpx2.Response]]) -> httpx2.Res
 
 @pytest.mark.timeout(240)
 @pytest.mark.fault("another shop with very many messages and viewers, read from end to end, then purged")
-async def test_a_busy_shop_takes_nothing_from_another(
+async def test_a_busy_shop_does_not_affect_another_shop(
     valkey: Server, tmp_path_factory: pytest.TempPathFactory, row: EndsWith
 ) -> None:
     """Each shop has its own messages, viewers and purge."""

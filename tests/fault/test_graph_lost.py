@@ -63,7 +63,7 @@ FAULTS: Final[dict[str, tuple[Fault, str]]] = {
 }
 
 
-def test_a_walk_through_a_broken_graph_is_502_and_goes_on_where_it_was(
+def test_a_list_from_a_broken_graph_is_answered_502_and_continues_later_at_the_same_place(
     graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
     """The problem is returned after three tries. Later the same `after` continues the list. One service is used for all
@@ -82,7 +82,9 @@ def test_a_walk_through_a_broken_graph_is_502_and_goes_on_where_it_was(
             assert len({post["id"] for post in [*first, *rest]}) == 2 * LIMIT, name
 
 
-def test_a_graph_that_dies_under_a_call_is_502_and_the_store_serves_on(valkey: Server, tmp_path: Path) -> None:
+def test_a_call_is_answered_502_if_graph_ends_during_it_and_the_store_still_works(
+    valkey: Server, tmp_path: Path
+) -> None:
     """The call is in progress when Graph's process ends. After that no process listens at its address."""
     held = Barrier()
     with ExitStack() as stack:
@@ -110,7 +112,7 @@ def test_a_graph_that_dies_under_a_call_is_502_and_the_store_serves_on(valkey: S
     ],
     ids=["gone", "hung"],
 )
-def test_a_walk_without_redis_is_503_and_does_not_ask_graph(
+def test_a_list_request_without_redis_is_answered_503_and_makes_no_call_to_graph(
     graph: FakeGraph,
     breakable: Breakable,
     tmp_path: Path,
@@ -144,7 +146,9 @@ def test_a_walk_without_redis_is_503_and_does_not_ask_graph(
         wait_until_blocking(lambda: next_page(shop, page, after).status_code == 200, within=20)
 
 
-def test_a_budget_that_cannot_be_written_down_is_503(graph: FakeGraph, breakable: Breakable, tmp_path: Path) -> None:
+def test_a_call_is_answered_503_if_its_rate_limit_cannot_be_stored(
+    graph: FakeGraph, breakable: Breakable, tmp_path: Path
+) -> None:
     """Graph reports a rate limit while Redis is down. The answer does not claim success, and nothing hangs."""
     held = Barrier()
     with ExitStack() as stack:
@@ -167,7 +171,7 @@ def test_a_budget_that_cannot_be_written_down_is_503(graph: FakeGraph, breakable
         assert refusal(next_page(shop, page, after)) == (429, "throttled")
 
 
-def test_a_token_revoked_in_the_middle_is_409_at_once_and_nobody_calls_with_it_again(
+def test_calls_with_a_revoked_token_are_answered_409_and_no_replica_uses_the_token_again(
     graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
     """Each of several running calls reports it. On the other replica, too, no more calls are sent."""
@@ -194,7 +198,7 @@ def test_a_token_revoked_in_the_middle_is_409_at_once_and_nobody_calls_with_it_a
         assert graph.seen.total == asked
 
 
-def test_a_graph_that_never_answers_is_504_within_the_grace_of_a_sigterm(
+def test_calls_to_a_graph_that_never_answers_get_504_before_the_service_stops(
     graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
     """There are more callers than a Page has places, and the service still serves another Page. All callers have their

@@ -36,7 +36,7 @@ def readable(url: str) -> list[str]:
 
 @pytest.mark.fault("the service killed (SIGKILL) at a random moment")
 @pytest.mark.parametrize("attempt", range(20 if FULL else 1))
-async def test_every_message_answered_200_outlives_a_sigkill(
+async def test_a_sigkill_loses_no_message_that_was_answered_200(
     breakable: Breakable, tmp_path: Path, row: EndsWith, attempt: int
 ) -> None:
     """The kill comes at a random moment under load, several times. In every second run Redis hangs before, so that
@@ -57,7 +57,7 @@ async def test_every_message_answered_200_outlives_a_sigkill(
     row(load, found)
 
 
-async def test_nothing_is_answered_200_that_only_waits_for_redis(breakable: Breakable, tmp_path: Path) -> None:
+async def test_a_write_that_still_waits_for_redis_is_not_answered_200(breakable: Breakable, tmp_path: Path) -> None:
     """While Redis hangs, writes wait in the service. A SIGKILL loses them, but none of them was answered 200."""
     acknowledged: set[str] = set()
 
@@ -107,7 +107,9 @@ async def test_a_sigterm_under_load_loses_nothing_and_ends_in_time(
     row(load, found)
 
 
-async def test_realistic_traffic_comes_through_a_kill_and_a_restart(valkey: Server, tmp_path: Path) -> None:
+async def test_realistic_traffic_is_stored_correctly_despite_a_kill_and_a_restart(
+    valkey: Server, tmp_path: Path
+) -> None:
     """Texts, photos, edits, unsends and repetitions, out of order, half of them before a SIGKILL and half
     after. Facebook delivers again what was not answered. In the end the shop reads the right messages with
     their last texts."""

@@ -118,7 +118,7 @@ async def test_a_write_whose_answer_is_lost_is_stored_once_and_counted_once(
         assert await counts(service) == {("message", "stored"): 3}
 
 
-async def test_a_write_whose_answers_are_all_lost_is_503_and_its_redelivery_a_duplicate(
+async def test_a_write_whose_answers_are_all_lost_is_answered_503_and_its_redelivery_is_a_duplicate(
     valkey: Server, tmp_path: Path
 ) -> None:
     """The service cannot know the result. Facebook delivers again, and the message is stored once."""

@@ -56,7 +56,9 @@ async def refused(load: Load) -> None:
 
 
 @pytest.mark.fault("maxmemory-policy of Redis changed to one that evicts, and back")
-async def test_a_redis_that_may_evict(own_server: OwnServer, tmp_path: Path, row: EndsWith) -> None:
+async def test_no_message_is_lost_if_the_eviction_policy_is_wrong_for_a_time(
+    own_server: OwnServer, tmp_path: Path, row: EndsWith
+) -> None:
     """Deliveries are refused until the policy is right again."""
     with own_server() as server:
         async with loaded(server.url, tmp_path / "log") as (service, load):
@@ -70,7 +72,9 @@ async def test_a_redis_that_may_evict(own_server: OwnServer, tmp_path: Path, row
 
 
 @pytest.mark.fault("the rights of the Redis user to run scripts taken away, and given back")
-async def test_a_user_without_rights(own_server: OwnServer, tmp_path: Path, row: EndsWith) -> None:
+async def test_no_message_is_lost_if_the_redis_user_loses_its_rights_for_a_time(
+    own_server: OwnServer, tmp_path: Path, row: EndsWith
+) -> None:
     """The service is unready during that time, so that a rollout stops."""
     with own_server() as server:
         async with loaded(with_user(server, "+@all"), tmp_path / "log") as (service, load):
@@ -82,7 +86,9 @@ async def test_a_user_without_rights(own_server: OwnServer, tmp_path: Path, row:
 
 
 @pytest.mark.fault("a Redis in which no Page was ever connected, until one is")
-async def test_a_redis_without_pages(own_server: OwnServer, tmp_path: Path, row: EndsWith) -> None:
+async def test_deliveries_to_a_redis_without_pages_are_refused_until_a_page_is_connected(
+    own_server: OwnServer, tmp_path: Path, row: EndsWith
+) -> None:
     """It may be the wrong Redis, so deliveries are refused. Facebook repeats them."""
     with own_server() as server, serving(server.url, tmp_path / "log") as service:
         async with loading(service.url) as load:
@@ -98,7 +104,9 @@ async def test_a_redis_without_pages(own_server: OwnServer, tmp_path: Path, row:
 
 
 @pytest.mark.fault("the certificate of a Redis over TLS replaced by one of another authority, and back")
-async def test_a_redis_with_another_certificate(own_server: OwnServer, tmp_path: Path, row: EndsWith) -> None:
+async def test_no_message_is_lost_if_redis_has_a_wrong_certificate_for_a_time(
+    own_server: OwnServer, tmp_path: Path, row: EndsWith
+) -> None:
     """The service does not use it. It stores deliveries again when the right certificate is back."""
     try:
         binary = redis7()
@@ -127,7 +135,7 @@ async def test_a_redis_with_another_certificate(own_server: OwnServer, tmp_path:
 
 
 @pytest.mark.fault("the clock of Redis five days ahead, then set right")
-async def test_a_redis_with_a_wrong_clock(
+async def test_no_message_is_lost_if_the_clock_of_redis_is_wrong_for_a_time(
     own_server: OwnServer, tmp_path: Path, row: EndsWith, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A message that only Redis calls too old is refused, and not dropped."""
@@ -165,7 +173,9 @@ async def test_a_redis_with_a_wrong_clock(
 
 
 @pytest.mark.fault("SIGHUP again and again: secrets and settings read again")
-async def test_settings_read_again(own_server: OwnServer, tmp_path: Path, row: EndsWith) -> None:
+async def test_no_message_is_lost_when_the_settings_are_reloaded(
+    own_server: OwnServer, tmp_path: Path, row: EndsWith
+) -> None:
     """Deliveries arrive on connections that stay open."""
     with own_server() as server:
         async with loaded(server.url, tmp_path / "log") as (service, load):
@@ -194,7 +204,7 @@ def writing_to(output: int, url: str) -> Process:
 
 
 @pytest.mark.fault("a reader of the log that stops reading")
-async def test_a_reader_of_the_log_that_stops_stops_nothing_else(
+async def test_the_service_works_normally_if_the_reader_of_its_log_stops(
     own_server: OwnServer, tmp_path: Path, row: EndsWith
 ) -> None:
     """Deliveries, reads, /livez and SIGTERM all work. A metric counts the lost lines."""

@@ -42,7 +42,9 @@ def refusals(service: Service) -> "Counter[str]":
 
 @pytest.mark.timeout(180)
 @pytest.mark.fault("more deliveries than a slow Redis can store")
-async def test_what_is_too_much_is_refused_at_once(breakable: Breakable, tmp_path: Path, row: EndsWith) -> None:
+async def test_deliveries_above_the_capacity_are_refused_at_once(
+    breakable: Breakable, tmp_path: Path, row: EndsWith
+) -> None:
     """The answer is 503 at once and not after a wait. The full speed returns when the store works again."""
     with serving(breakable.url, tmp_path / "log") as service:
         with Shop(service.url) as shop:

@@ -87,7 +87,7 @@ def look_after(service: Service, purges: list[str]) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_a_service_that_lives_shows_nothing_that_was_purged(breakable: Breakable, tmp_path: Path) -> None:
+def test_a_running_service_shows_no_purged_message_after_redis_goes_back(breakable: Breakable, tmp_path: Path) -> None:
     """A reader reads all the time."""
     with (
         serving(breakable.url, tmp_path / "log", PURGE_JOURNAL=str(tmp_path / "journal")) as service,
@@ -107,7 +107,7 @@ def test_a_service_that_lives_shows_nothing_that_was_purged(breakable: Breakable
 
 @pytest.mark.timeout(240)
 @pytest.mark.fault("Redis and service back with data from before purges, with PURGE_JOURNAL")
-def test_a_service_that_starts_shows_nothing_that_was_purged(
+def test_a_starting_service_shows_no_purged_message_after_redis_goes_back(
     breakable: Breakable, tmp_path: Path, row: EndsWith
 ) -> None:
     """Another process has answered the purge, and both have ended. The first answer of the new process is already
@@ -130,7 +130,7 @@ def test_a_service_that_starts_shows_nothing_that_was_purged(
 
 
 @pytest.mark.timeout(240)
-def test_a_purge_that_cannot_be_noted_is_not_answered_200(breakable: Breakable, tmp_path: Path) -> None:
+def test_a_purge_that_cannot_be_written_to_the_journal_is_answered_503(breakable: Breakable, tmp_path: Path) -> None:
     """The shop tries again, and nothing is readable until then."""
     journal = tmp_path / "journal"
     with (

@@ -20,7 +20,7 @@ REFUSED = 100
 
 
 @pytest.mark.fault("Redis back empty, its data restored later")
-async def test_deliveries_for_a_page_that_redis_has_lost_are_refused_until_it_is_restored(
+async def test_deliveries_for_a_lost_page_are_refused_until_the_page_is_restored(
     breakable: Breakable, tmp_path: Path, row: EndsWith
 ) -> None:
     """One process remembers the Page. The other was started afterwards and remembers nothing."""
@@ -53,7 +53,7 @@ async def test_deliveries_for_a_page_that_redis_has_lost_are_refused_until_it_is
     row(load, found, recovery=recovery)
 
 
-def test_an_operator_is_told_of_the_loss_and_may_go_on_without_the_lost_pages(
+def test_the_service_reports_lost_pages_and_an_operator_can_accept_the_loss(
     breakable: Breakable, tmp_path: Path
 ) -> None:
     """A Page that is connected again is served at once. Deliveries for the other Pages are refused until the operator

@@ -47,7 +47,7 @@ def trouble(request: pytest.FixtureRequest) -> Trouble:
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known-page", "page-never-seen"])
-def test_deliveries_are_503_with_retry_after_while_it_lasts_and_200_again_afterwards(
+def test_deliveries_are_answered_503_with_retry_after_during_the_fault_and_200_afterwards(
     service: Service, breakable: Breakable, trouble: Trouble, known: bool
 ) -> None:
     """The answer comes before Facebook's limit of five seconds. Afterwards a redelivery is stored, and earlier messages
@@ -80,7 +80,7 @@ def test_deliveries_are_503_with_retry_after_while_it_lasts_and_200_again_afterw
         assert service.process.poll() is None
 
 
-def test_the_api_answers_503_while_redis_cannot_be_read_and_health_tells(
+def test_the_api_and_the_readiness_check_report_an_unreadable_redis(
     service: Service, breakable: Breakable, trouble: Trouble
 ) -> None:
     """The service is always alive, and is ready if Redis can be used. A full Redis can still be read and purged."""
@@ -109,9 +109,7 @@ def test_the_api_answers_503_while_redis_cannot_be_read_and_health_tells(
         wait_until_blocking(lambda: service.answers("/readyz"), within=20)
 
 
-def test_a_service_started_before_its_redis_serves_as_soon_as_that_is_there(
-    breakable: Breakable, tmp_path: Path
-) -> None:
+def test_a_service_that_starts_before_redis_works_after_redis_starts(breakable: Breakable, tmp_path: Path) -> None:
     """The service and Redis can start in any order."""
     breakable.stop()
     with (
@@ -127,7 +125,7 @@ def test_a_service_started_before_its_redis_serves_as_soon_as_that_is_there(
             assert shop.ids() == ["m_1"]
 
 
-def test_it_stops_within_its_grace_while_redis_hangs(service: Service, breakable: Breakable) -> None:
+def test_the_service_stops_within_its_grace_period_while_redis_hangs(service: Service, breakable: Breakable) -> None:
     """An orchestrator must not need to kill the service when it moves it to another machine."""
     with Shop(service.url, patient=False) as shop:
         shop.connect()

@@ -79,7 +79,7 @@ async def comes_through(
 
 
 @pytest.mark.fault("Redis killed (SIGKILL), back with its append-only file")
-async def test_a_killed_redis_comes_back_with_all_that_was_acknowledged(
+async def test_a_kill_of_redis_loses_no_acknowledged_message(
     breakable: Breakable, tmp_path: Path, row: EndsWith
 ) -> None:
     """A write reaches the kernel before its answer. Only a crash of the whole machine could lose the write then."""
@@ -87,14 +87,16 @@ async def test_a_killed_redis_comes_back_with_all_that_was_acknowledged(
 
 
 @pytest.mark.fault("Redis paused (SIGSTOP), half a minute at full length")
-async def test_a_paused_redis_costs_nothing(breakable: Breakable, tmp_path: Path, row: EndsWith) -> None:
+async def test_a_pause_of_redis_loses_no_acknowledged_message(
+    breakable: Breakable, tmp_path: Path, row: EndsWith
+) -> None:
     """Redis executes commands from before the pause after the pause. Facebook redelivers the messages, and each is
     stored once."""
     await comes_through(breakable, tmp_path / "log", row, Breakable.hang, Breakable.go_on)
 
 
 @pytest.mark.fault("Redis at maxmemory")
-async def test_a_full_redis_costs_nothing(breakable: Breakable, tmp_path: Path, row: EndsWith) -> None:
+async def test_a_full_redis_loses_no_acknowledged_message(breakable: Breakable, tmp_path: Path, row: EndsWith) -> None:
     """Redis stores a whole batch or nothing of it."""
     await comes_through(breakable, tmp_path / "log", row, Breakable.fill_up, Breakable.make_room)
 
@@ -113,7 +115,7 @@ async def test_forgotten_scripts_are_sent_again(breakable: Breakable, tmp_path: 
 
 
 @pytest.mark.fault("Redis loading its file (LOADING)")
-async def test_a_redis_that_loads_its_file_costs_nothing(
+async def test_a_redis_that_loads_its_file_loses_no_acknowledged_message(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path, row: EndsWith
 ) -> None:
     """During that time Redis answers every command with an error."""
@@ -136,7 +138,7 @@ def told_loading(service: Service) -> bool:
 
 
 @pytest.mark.fault("Redis demoted to a replica (READONLY), the way to the new primary open")
-async def test_connections_to_a_demoted_primary_are_given_up(
+async def test_the_service_changes_from_a_demoted_primary_to_the_new_primary(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path, row: EndsWith
 ) -> None:
     """A name or a proxy leads new connections to the new primary, while old connections stay open."""
@@ -168,7 +170,7 @@ def offset(client: redis.Redis, role: str) -> int:
 
 
 @pytest.mark.fault("connections cut in the middle of an answer, then none accepted")
-async def test_cut_connections_cost_nothing_and_are_not_all_opened_anew_at_once(
+async def test_cut_connections_lose_no_message_and_do_not_cause_a_flood_of_new_connections(
     breakable: Breakable, tmp_path: Path, row: EndsWith
 ) -> None:
     """A batch is tried twice, so the service attempts at most twice as many connections as it refuses deliveries. In

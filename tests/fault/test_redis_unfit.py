@@ -103,7 +103,7 @@ def test_a_replica_leaves_the_service_unready(own: Server, own_server: OwnServer
             assert readiness(service).status_code == 503
 
 
-def test_what_redis_does_not_tell_is_said_loudly_and_does_not_stop_the_service(own: Server, tmp_path: Path) -> None:
+def test_a_redis_that_refuses_info_causes_a_warning_and_does_not_stop_the_service(own: Server, tmp_path: Path) -> None:
     """A managed Redis may refuse INFO. Its policy is then unknown, but not wrong."""
     url = with_user(own, "+@all", "-info")
     with serving(url, tmp_path / "log") as service:
@@ -122,7 +122,7 @@ def faketime() -> Path:
         pytest.skip(str(reason))
 
 
-def test_a_message_that_only_redis_calls_too_old_is_refused_and_not_dropped(
+def test_a_message_that_is_too_old_only_by_the_clock_of_redis_is_refused_and_not_dropped(
     own: Server, faketime: Path, tmp_path: Path
 ) -> None:
     """The clock of Redis is five days and an hour ahead of the service's clock. A wrong clock must not drop a

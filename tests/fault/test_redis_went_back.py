@@ -33,7 +33,7 @@ def wait_for_beat(breakable: Breakable) -> None:
 
 @pytest.mark.timeout(240)
 @pytest.mark.fault("Redis back with older data, a Page with a token healed")
-def test_messages_that_redis_lost_are_fetched_again_and_pages_without_a_token_are_named(
+def test_lost_messages_are_fetched_again_and_pages_without_a_token_are_reported(
     breakable: Breakable, tmp_path: Path, row: EndsWith
 ) -> None:
     """The service keeps running, and Redis comes back with an older snapshot."""
@@ -75,7 +75,7 @@ def test_messages_that_redis_lost_are_fetched_again_and_pages_without_a_token_ar
         wait_until_blocking(lambda: operator.checks()["redis"])
 
 
-def test_a_restart_of_redis_that_loses_nothing_is_no_alarm(breakable: Breakable, tmp_path: Path) -> None:
+def test_a_restart_of_redis_without_loss_causes_no_alarm(breakable: Breakable, tmp_path: Path) -> None:
     """A restart and a short break cause no alarm."""
     with (
         serving(breakable.url, tmp_path / "log") as service,

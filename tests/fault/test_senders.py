@@ -79,7 +79,7 @@ def posted(body: bytes, *headers: tuple[bytes, bytes]) -> bytes:
 
 @pytest.mark.timeout(180)
 @pytest.mark.fault("10,000 connections that send nothing, or half a head, or half a body")
-async def test_ten_thousand_idle_connections_cost_little_and_are_ended(service: Service, row: EndsWith) -> None:
+async def test_ten_thousand_idle_connections_use_little_memory_and_are_closed(service: Service, row: EndsWith) -> None:
     """The test opens as many as this machine allows. Memory grows by a few KiB per connection, and all of them are
     closed in the end."""
     count = room_for_connections(IDLE)
@@ -136,7 +136,9 @@ async def test_large_bodies_are_refused_and_cost_no_memory(service: Service, row
 
 
 @pytest.mark.fault("signed bodies that are no deliveries: nested deep, huge numbers, repeated keys, no UTF-8")
-async def test_signed_nonsense_is_answered_and_disturbs_nobody(service: Service, row: EndsWith) -> None:
+async def test_signed_nonsense_is_answered_and_does_not_affect_genuine_deliveries(
+    service: Service, row: EndsWith
+) -> None:
     """The answer is 200 for JSON and 400 for anything else. Complete messages among it are stored, under their last
     key."""
     part = serialize(texts(["m_beside"]))
@@ -189,7 +191,9 @@ async def test_a_captured_delivery_sent_again_is_stored_once(service: Service, r
 
 @pytest.mark.timeout(180)
 @pytest.mark.fault("a flood of forged deliveries")
-async def test_a_flood_of_forgeries_leaves_genuine_deliveries_their_answer(service: Service, row: EndsWith) -> None:
+async def test_genuine_deliveries_are_answered_during_a_flood_of_forged_deliveries(
+    service: Service, row: EndsWith
+) -> None:
     """Hundreds of connections send the next forgery as soon as they get their 401. No genuine delivery waits five
     seconds."""
     before = resident_bytes(service)

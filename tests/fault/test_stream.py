@@ -67,7 +67,7 @@ def enough(viewer: Viewer, wanted: int, postman: Postman) -> bool:
 
 
 @pytest.mark.timeout(180)
-def test_a_viewer_cut_off_again_and_again_has_every_message_once_and_in_order(
+def test_a_viewer_that_is_often_disconnected_gets_every_message_once_and_in_order(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path
 ) -> None:
     """Messages arrive through two replicas, and one replica is killed and comes back. The viewer may reconnect to
@@ -101,7 +101,7 @@ def test_a_viewer_cut_off_again_and_again_has_every_message_once_and_in_order(
 
 
 @pytest.mark.parametrize("trouble", ["gone", "hung"])
-def test_viewers_stay_while_redis_is_away_and_get_everything_once_it_is_back(
+def test_viewers_stay_connected_during_a_redis_outage_and_get_all_events_afterwards(
     breakable: Breakable, tmp_path: Path, trouble: str
 ) -> None:
     """No viewer is cut off, and events that were stored meanwhile arrive. A new viewer is asked to come later."""
@@ -130,7 +130,9 @@ def refused(service: Service, last: str) -> int:
         return viewer.status
 
 
-def test_a_viewer_that_does_not_read_is_ended_and_comes_back_without_loss(valkey_url: str, tmp_path: Path) -> None:
+def test_a_viewer_that_does_not_read_is_disconnected_and_can_continue_without_loss(
+    valkey_url: str, tmp_path: Path
+) -> None:
     """It delays no other viewer: another viewer of the same shop gets everything during that time."""
     words = "ក" * 15_000
     with serving(valkey_url, tmp_path / "log") as service, Shop(service.url) as shop:

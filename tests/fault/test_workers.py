@@ -63,7 +63,9 @@ def ids_of(service: Service, name: str) -> list[str]:
 
 
 @pytest.mark.fault("one of two worker processes killed (SIGKILL) at a random moment")
-async def test_one_of_two_workers_is_killed_again_and_again(valkey: Server, tmp_path: Path, row: EndsWith) -> None:
+async def test_repeated_kills_of_one_of_two_workers_lose_no_message(
+    valkey: Server, tmp_path: Path, row: EndsWith
+) -> None:
     """The other worker continues, and the killed worker is replaced every time."""
     times = 20 if FULL else 2
     with serving(valkey.url, tmp_path / "log", WEB_CONCURRENCY="2") as service:
@@ -83,7 +85,7 @@ async def test_one_of_two_workers_is_killed_again_and_again(valkey: Server, tmp_
 
 
 @pytest.mark.fault("one of two worker processes stands still (SIGSTOP), and goes on")
-async def test_one_of_two_workers_stands_still_and_goes_on(valkey: Server, tmp_path: Path, row: EndsWith) -> None:
+async def test_a_pause_of_one_of_two_workers_loses_no_message(valkey: Server, tmp_path: Path, row: EndsWith) -> None:
     """Facebook ends its requests to this worker and sends them again to the other worker. Then the first worker
     continues."""
     with serving(valkey.url, tmp_path / "log", WEB_CONCURRENCY="2") as service:
@@ -136,7 +138,9 @@ async def test_a_sigterm_drains_requests_queue_and_streams_of_all_workers(
 
 
 @pytest.mark.fault("two replicas restarted in turn (SIGTERM)")
-async def test_two_replicas_are_renewed_in_turn(valkey: Server, tmp_path: Path, row: EndsWith) -> None:
+async def test_a_rolling_replacement_of_two_replicas_loses_no_message(
+    valkey: Server, tmp_path: Path, row: EndsWith
+) -> None:
     """A new replica starts before an old replica ends. A sender that reaches the old replica too late sends again."""
     waits = (0.0, *(0.2,) * 400)
     plan = Plan((PAGE,), count=300, rate=60, duplicates=0.1, disorder=0.2, retry_waits=waits)

@@ -31,6 +31,6 @@ def test_an_action_is_the_name_of_a_route() -> None:
     assert [(path, line, name) for path, line, name in found if name not in routes] == []
 
 
-def test_another_word_would_be_found() -> None:
+def test_the_rule_finds_an_action_with_a_wrong_word() -> None:
     """The test gives the rule a wrong word."""
     assert list(actions(ast.parse('tools.record(shop, "purge_all")'))) == [(1, "purge_all")]

@@ -38,7 +38,7 @@ def test_make_docs_changes_nothing() -> None:
     assert [path.name for path, text in generate.generated().items() if path.read_text(encoding="utf-8") != text] == []
 
 
-def test_a_line_that_is_no_row_of_the_table_of_keys_is_refused() -> None:
+def test_a_malformed_line_in_the_table_of_keys_is_refused() -> None:
     """Otherwise docs/reference.md would silently leave out a key, and no operator would know of it."""
     with pytest.raises(ValueError, match="not a row"):
         generate.stored_keys("Keys.\n\n    page:{P}  which shop a Page belongs to\n")
@@ -66,7 +66,7 @@ def test_every_failure_of_facebook_is_explained() -> None:
     assert [(status, reason) for status, reason in listed if f"`{reason}`" not in described[status]] == []
 
 
-def test_the_errors_that_a_program_meets_have_reasons_that_exist() -> None:
+def test_the_integration_guide_names_only_error_reasons_that_exist() -> None:
     """A program decides by these reasons. The last ones come from the client itself."""
     known = {reason for reasons in REASONS.values() for reason in reasons} | {"offline", "no_answer"}
     named = {reason for row in rows(INTEGRATE, "7. Errors") for reason in re.findall(r"`([a-z_]+)`", row[0])}
@@ -81,7 +81,7 @@ def test_every_end_of_a_stream_is_explained(document: str) -> None:
     assert set(re.findall(r"`([a-z_]+)`", line)) - {"end"} == set(get_args(SentEnd))
 
 
-def test_the_back_end_of_the_document_makes_a_token_that_the_service_accepts() -> None:
+def test_the_service_accepts_the_token_of_the_documents_example_code() -> None:
     """Its key is a text. A caller who has not signed in gets no token."""
     (code,) = re.findall(r"```python\n(.*?)```", INTEGRATE, re.DOTALL)
     names: dict[str, Any] = {"app": SimpleNamespace(post=lambda _: lambda function: function), "session": {}}
@@ -107,7 +107,7 @@ def test_the_example_answer_is_json() -> None:
 
 
 @pytest.mark.parametrize("name", WRITTEN_BY_HAND)
-def test_named_files_are_there(name: str) -> None:
+def test_every_file_named_in_a_document_exists(name: str) -> None:
     """The names are in code marks and in links. `NAME` is a placeholder for any name."""
     path = ROOT / name
     text = path.read_text(encoding="utf-8")

@@ -24,7 +24,7 @@ def test_every_webhook_field_that_is_subscribed_has_its_row() -> None:
     assert sorted(name for row in rows("3. Choose the webhook fields") for name in row) == sorted(FIELDS)
 
 
-def test_every_permission_has_its_reason_its_recording_and_its_text() -> None:
+def test_every_permission_has_a_reason_a_recording_and_a_text() -> None:
     """One sentence with the reason, what the screen shows, and the text for the form."""
     permissions = sorted(NEEDED_PERMISSIONS + WANTED_PERMISSIONS)
     assert sorted(name for row in rows("4. Permissions") for name in row) == permissions
@@ -35,7 +35,7 @@ def test_every_permission_has_its_reason_its_recording_and_its_text() -> None:
         assert f'- `{permission}`: "' in texts
 
 
-def test_every_way_for_a_token_to_die_has_its_row() -> None:
+def test_every_reason_for_an_invalid_page_token_has_its_row() -> None:
     """The row says what happened and what to do."""
     assert [name for row in rows("A token dies") for name in row] != []
     assert {name for row in rows("A token dies") for name in row} == {*get_args(TokenReason)}

@@ -34,7 +34,7 @@ def texts() -> dict[str, str]:
     }
 
 
-def test_nothing_points_out_of_the_repository() -> None:
+def test_no_file_refers_to_folders_outside_the_repository() -> None:
     """A clone on another machine does not have the folders beside this one."""
     wrong = [name for name, text in texts().items() if any(place in text for place in NEIGHBOURS)]
     assert wrong == []
@@ -57,7 +57,7 @@ def test_every_requirement_is_locked_by_a_hash(path: Path) -> None:
     assert [line[:60] for line in lines if not form.fullmatch(line)] == []
 
 
-def test_every_lua_script_has_a_name_in_python_and_the_other_way_round() -> None:
+def test_every_lua_script_has_a_name_in_python_and_every_name_has_a_script() -> None:
     """A script without a caller is dead code. A name without a file fails at import."""
     files = {path.stem for path in (ROOT / "cache" / "scripts").glob("*.lua")}
     named = {name.lower() for name, value in vars(scripts).items() if isinstance(value, Script)}
@@ -77,7 +77,7 @@ def test_every_name_of_a_script_is_used() -> None:
     assert named == used
 
 
-def test_what_scripts_share_is_used_and_stands_once() -> None:
+def test_shared_blocks_of_scripts_are_used_and_not_repeated() -> None:
     """Each block of the prelude is used. No script writes a prefix of a key or a position in a record itself."""
     texts = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "cache" / "scripts").glob("*.lua")}
     uses = {
@@ -93,7 +93,7 @@ def test_what_scripts_share_is_used_and_stands_once() -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "cache" / "scripts").glob("*.lua")), ids=lambda path: path.stem)
-def test_a_script_says_what_it_takes_and_gives(path: Path) -> None:
+def test_a_script_describes_its_keys_arguments_and_reply(path: Path) -> None:
     """After the line with its flags, a script describes its work, keys, arguments and reply."""
     lines = path.read_text(encoding="utf-8").splitlines()
     assert re.fullmatch(r"#!lua( flags=[a-z,-]+)?", lines[0])
@@ -106,7 +106,7 @@ def test_a_script_says_what_it_takes_and_gives(path: Path) -> None:
     assert all(word in told for word in ("KEYS:", "ARGV:", "Reply:"))
 
 
-def test_the_packages_of_pyproject_are_the_folders() -> None:
+def test_pyproject_lists_every_package_folder() -> None:
     """The list is explicit, so that tests and the bench are never installed. The list is complete."""
     listed = pyproject()["tool"]["setuptools"]["packages"]
     folders = {path.parent.relative_to(ROOT) for top in packages() for path in (ROOT / top).rglob("__init__.py")}
@@ -130,7 +130,7 @@ def test_the_tools_look_at_every_package() -> None:
     assert set(tools["vulture"]["paths"]) == set(packages())
 
 
-def test_what_a_package_needs_besides_python_is_installed_with_it() -> None:
+def test_other_files_of_a_package_are_installed_with_it() -> None:
     """Scripts and the dictionary are read from the installed package."""
     data = pyproject()["tool"]["setuptools"]["package-data"]
     others = {
@@ -148,7 +148,7 @@ def _matches(file: str, patterns: list[str]) -> bool:
     return any(re.fullmatch(re.escape(pattern).replace(r"\*", "[^/]*"), file) for pattern in patterns)
 
 
-def test_no_secret_lies_in_the_repository() -> None:
+def test_the_repository_contains_no_secret() -> None:
     """The repository has no private key and no text in the form of a token of Facebook."""
     marks = ("-----BEGIN " + "PRIVATE", "-----BEGIN RSA " + "PRIVATE", "EA" + "ACE", "gh" + "p_")
     assert [name for name, text in texts().items() if any(mark in text for mark in marks)] == []

@@ -172,17 +172,17 @@ def test_every_package_is_in_the_table() -> None:
     assert set(OURS) == set(packages())
 
 
-def test_a_module_imports_only_what_its_package_may() -> None:
+def test_a_module_imports_only_packages_that_the_table_allows() -> None:
     """The rule holds for our packages and for libraries."""
     assert [place for module in ours() for place in refused(module)] == []
 
 
-def test_a_pure_module_imports_nothing_that_touches_the_world() -> None:
+def test_a_pure_module_imports_no_impure_module() -> None:
     """Clock, waiting and randomness are arguments."""
     assert [place for module in ours() if is_pure(module) for place in impurities(module)] == []
 
 
-def test_the_pure_modules_are_there() -> None:
+def test_every_module_in_the_list_of_pure_modules_exists() -> None:
     """Otherwise a renamed module would silently leave the list."""
     assert set(PURE) <= {module.name for module in ours()}
 
@@ -196,7 +196,7 @@ LOADED_LATER: dict[str, set[str]] = {
 """The modules that import something inside a function, so that a start does not load it."""
 
 
-def test_a_function_imports_only_what_the_table_allows() -> None:
+def test_imports_inside_a_function_are_in_the_table() -> None:
     """All other imports are at the top of their module."""
     found = {m.name: {one.module for one in m.imports if not (one.top or one.by_name)} for m in ours()}
     assert {name: loaded for name, loaded in found.items() if loaded} == LOADED_LATER
@@ -216,7 +216,7 @@ def test_modules_are_loaded_by_name_only_where_the_table_says_so() -> None:
     assert {name: loaded for name, loaded in found.items() if loaded} == LOADED_BY_NAME
 
 
-def test_production_carries_no_simulator() -> None:
+def test_the_installed_package_does_not_contain_the_simulator() -> None:
     """The wheel does not have the simulator's package. Only two modules of `app` import the simulator."""
     assert "simulator" not in pyproject()["tool"]["setuptools"]["packages"]
     importers = {
@@ -225,13 +225,13 @@ def test_production_carries_no_simulator() -> None:
     assert importers == {"app.demo", "app.simulate_command"}
 
 
-def test_nobody_imports_the_application_but_itself_tests_and_the_bench() -> None:
+def test_no_other_package_imports_the_application() -> None:
     """`app` connects all packages, so no other package may depend on it."""
     others = [module for module in ours() if module.package != "app"]
     assert [place for m in others for place, one in imports_of(m) if one.package == "app"] == []
 
 
-def test_nothing_that_is_installed_imports_a_test() -> None:
+def test_no_installed_module_imports_a_test() -> None:
     """The bench imports no test, and the installed package does not import itself by another name."""
     strangers = {"tests", "bench"}
     assert [place for m in ours() for place, one in imports_of(m) if one.package in strangers] == []
@@ -274,7 +274,7 @@ def test_the_client_is_the_only_module_of_the_console_that_calls_the_service() -
     assert not re.search(r"^\s*import\b|\bimport\(|\brequire\(|^export .* from ", client, re.MULTILINE)
 
 
-def test_every_module_says_what_it_is() -> None:
+def test_every_module_has_a_docstring() -> None:
     """The docstring comes first and has one sentence or more."""
     paths = [path for folder in (*packages(), "tests", "bench") for path in sorted((ROOT / folder).rglob("*.py"))]
     assert [str(path) for path in paths if not re.match(r'r?"""[^"]{10}', source(path))] == []
@@ -325,13 +325,13 @@ def circle(graph: dict[str, list[str]]) -> list[str]:
         ("app.cli", "import requests"),
     ],
 )
-def test_the_tables_refuse_what_they_should(name: str, source: str) -> None:
+def test_the_tables_refuse_forbidden_imports(name: str, source: str) -> None:
     """The test gives the rules imports that they must refuse."""
     module = read_module(name, "x.py", source, frozenset({"cache.keys"}))
     assert refused(module)
 
 
-def test_the_other_rules_refuse_what_they_should() -> None:
+def test_the_other_rules_find_impure_imports_circles_and_code_in_an_init() -> None:
     """The rules are about impure modules, circles, and code in an `__init__`."""
     assert impurities(read_module("domain.x", "x.py", "import time"))
     assert impurities(read_module("domain.x", "x.py", "from urllib import request", frozenset({"urllib.request"})))

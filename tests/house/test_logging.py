@@ -42,26 +42,26 @@ def test_each_event_and_field_has_one_row() -> None:
         assert sorted(found) == sorted(set(found))
 
 
-def test_every_event_of_the_code_is_in_the_table_and_no_other() -> None:
+def test_the_table_has_exactly_the_events_of_the_code() -> None:
     """The name is the one under which the log has the event."""
     assert set(EVENTS) == set(all_events()) | BY_HAND
 
 
-def test_every_event_has_the_levels_that_it_is_logged_at() -> None:
+def test_the_table_has_the_log_levels_of_every_event() -> None:
     """A person who sets LOG_LEVEL must know which events this hides."""
     assert {name: levels for name, (levels, _) in EVENTS.items() if name not in BY_HAND} == {
         name: event.levels for name, event in all_events().items()
     }
 
 
-def test_every_event_has_the_fields_that_it_may_have() -> None:
+def test_the_table_has_the_fields_of_every_event() -> None:
     """The table has exactly these fields."""
     assert {name: fields for name, (_, fields) in EVENTS.items() if name not in BY_HAND} == {
         name: event.fields for name, event in all_events().items()
     }
 
 
-def test_every_field_is_in_the_table_with_the_way_that_it_passes() -> None:
+def test_the_table_says_for_every_field_how_it_is_redacted() -> None:
     """The table agrees with ops/redact.py. A field that is in no list is written only if it is a number."""
     used = ALWAYS.union(*(fields for _, fields in EVENTS.values()))
     assert set(FIELDS) == used
@@ -77,12 +77,12 @@ def test_every_field_is_in_the_table_with_the_way_that_it_passes() -> None:
         assert redact(None, "info", {field: 3}) == {field: 3}
 
 
-def test_an_outcome_of_a_delivery_passes_as_a_number_alone() -> None:
+def test_an_outcome_of_a_delivery_is_logged_only_as_a_number() -> None:
     """Their names are fields of the delivery's line."""
     assert redact(None, "info", dict.fromkeys(OUTCOMES - {"stored"}, "x")) == dict.fromkeys(OUTCOMES - {"stored"}, MASK)
 
 
-def test_the_reader_of_the_code_sees_what_it_should() -> None:
+def test_the_code_reader_finds_the_events_and_their_fields() -> None:
     """Otherwise the other tests would compare nothing."""
     source = 'log.info("a", b=1)\nself._log.error("c", exc_info=e)\nlog.exception("d")\nlog.info(name)\nother.info("e")'
     found = events_of(ast.parse(source))

@@ -13,7 +13,7 @@ def members(node: ast.ClassDef) -> set[str]:
     return functions | {field.id for field in fields if isinstance(field, ast.Name)}
 
 
-def test_no_class_name_stands_for_two_things() -> None:
+def test_no_class_name_is_used_for_two_classes() -> None:
     """A Protocol may have the name of the class that it describes. This class then has all methods of the Protocol."""
     classes: dict[str, list[str]] = defaultdict(list)
     has: dict[str, set[str]] = {}

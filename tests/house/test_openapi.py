@@ -44,7 +44,7 @@ def operations(document: Json) -> dict[tuple[str, str], Json]:
     }
 
 
-def test_it_is_openapi_3_1_with_a_title_and_a_place(document: Json) -> None:
+def test_the_document_is_openapi_3_1_with_a_title_and_a_server(document: Json) -> None:
     """A client generator reads these parts first."""
     assert re.fullmatch(r"3\.1\.\d+", document["openapi"])
     assert document["info"]["title"] == "Page Inbox"
@@ -86,7 +86,7 @@ def test_operation_ids_are_unique_words(document: Json) -> None:
     assert all(re.fullmatch(r"[a-z][A-Za-z]+", one) for one in ids)
 
 
-def test_every_reference_leads_somewhere(document: Json) -> None:
+def test_every_reference_has_a_target(document: Json) -> None:
     """Every reference has its target."""
     for reference in references(document):
         place: Any = document
@@ -95,7 +95,7 @@ def test_every_reference_leads_somewhere(document: Json) -> None:
         assert place
 
 
-def test_every_schema_is_a_schema(document: Json) -> None:
+def test_every_schema_is_a_valid_json_schema(document: Json) -> None:
     """The schemas follow JSON Schema 2020-12, which OpenAPI 3.1 uses unchanged."""
     for schema in document["components"]["schemas"].values():
         jsonschema_rs.validator_for({**schema, "components": document["components"]})

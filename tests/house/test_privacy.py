@@ -75,7 +75,7 @@ def test_the_table_has_its_four_columns_and_every_promise_once() -> None:
 
 
 @pytest.mark.parametrize("row", rows()[1:], ids=lambda row: row[0])
-def test_a_promise_has_a_mechanism_that_is_there_and_a_test_that_runs(row: list[str]) -> None:
+def test_every_promise_has_an_existing_mechanism_and_a_running_test(row: list[str]) -> None:
     """A mechanism is named by its file, and a test by its file and name."""
     assert faults(row) == []
 
@@ -98,7 +98,7 @@ def test_every_document_and_file_that_the_ledger_names_is_there() -> None:
         (["p", "`cache/keys.py`"], "a cell is missing"),
     ],
 )
-def test_a_row_that_does_not_hold_is_refused(row: list[str], fault: str) -> None:
+def test_a_wrong_row_is_refused(row: list[str], fault: str) -> None:
     """The test gives the rule wrong rows."""
     assert any(fault in found for found in faults(row))
 

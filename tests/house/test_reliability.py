@@ -32,7 +32,7 @@ def lines_of_the_document() -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in drawn[2:]]
 
 
-def test_every_fault_that_is_tested_has_its_row_and_no_other() -> None:
+def test_the_document_has_a_row_for_exactly_the_tested_faults() -> None:
     """If this fails, `make reliability` was not run since the change. tests/fault/rows.py says how to run a part."""
     assert sorted(row[0] for row in lines_of_the_document()) == sorted({fault for fault, _ in faults_brought_about()})
 
@@ -53,7 +53,7 @@ def test_every_fault_has_a_mutation_that_its_own_test_must_notice() -> None:
     assert named <= of_tests
 
 
-def test_every_mutation_has_one_place_in_the_code_and_every_place_a_mutation() -> None:
+def test_every_mutation_has_one_place_and_every_place_has_a_mutation() -> None:
     """The comment `keeps: ...` moves with the code, and the list of mutations does not change."""
     tagged = places()
     assert set(tagged) == {one.keeps for one in mutations()}
@@ -69,7 +69,7 @@ def test_a_mutated_module_differs_and_can_be_imported() -> None:
 
 
 @pytest.mark.parametrize("instead", ["x = 1", "y = gone", "y = ("])
-def test_a_mutation_that_proves_nothing_is_refused(instead: str) -> None:
+def test_an_invalid_mutation_is_refused(instead: str) -> None:
     """The line is the same, uses an unknown name, or is broken."""
     place = Place(Path("x.py"), "# keeps: x\nx = 1\n", 11, 16, "")
     with pytest.raises((ValueError, SyntaxError)):
@@ -100,7 +100,7 @@ def test_runs_of_one_fault_are_one_line_with_the_longest_recovery() -> None:
     assert line == "| fire | 2 | a lot | 1,500 | 3: no copy | 0 | 1.3 s |"
 
 
-def test_a_run_of_some_faults_leaves_the_lines_of_the_others(tmp_path: Path) -> None:
+def test_a_run_of_some_faults_keeps_the_lines_of_other_faults(tmp_path: Path) -> None:
     """The text around the table stays too."""
     document, run = tmp_path / "document.md", tmp_path / "rows"
     document.write_text(f"before {BEGIN} {END} after")

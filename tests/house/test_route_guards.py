@@ -114,26 +114,26 @@ def ask(client: TestClient, method: str, path: str, bearer: str | None) -> tuple
     return answer.status_code, answer.json()["reason"]
 
 
-def test_the_public_routes_are_a_written_list(app: Application) -> None:
+def test_only_the_listed_routes_are_public(app: Application) -> None:
     """A route that has lost its scope shows here."""
     assert {(route.method, route.path) for route in app.routes if route.scope is None} == {*PUBLIC, *SIGNED, STATUS}
     assert all(PATH not in (route.path, *route.also) for route in app.routes), "the webhook stands before the table"
 
 
-def test_every_scope_of_the_table_is_one_that_tokens_can_have(guarded: list[Guarded]) -> None:
+def test_every_scope_of_the_route_table_is_a_known_scope(guarded: list[Guarded]) -> None:
     """Every guarded route has its shop in the path, which the guard compares with the token."""
     assert {route.scope for route in guarded} <= set(SCOPES)
     assert [route.path for route in guarded if "{shop}" not in route.path] == []
 
 
-def test_nobody_gets_in_without_a_token(client: TestClient, guarded: list[Guarded]) -> None:
+def test_a_call_without_a_token_is_refused(client: TestClient, guarded: list[Guarded]) -> None:
     """The answer is 401, also if the call has other mistakes."""
     for route in guarded:
         assert_refused(client, route, None, 401, "token_missing")
         assert_refused(client, replace(route, path=f"{route.path}?nonsense=1"), None, 401, "token_missing")
 
 
-def test_a_bad_token_is_no_token(client: TestClient, guarded: list[Guarded]) -> None:
+def test_a_call_with_an_invalid_token_is_refused(client: TestClient, guarded: list[Guarded]) -> None:
     """The answer is 401 for a token of another key, an expired token, and a text that is not a JWT."""
     for route in guarded:
         other = token("demo", route.scope, key=Secret("a-key-of-somebody-else-altogether"))
@@ -143,7 +143,7 @@ def test_a_bad_token_is_no_token(client: TestClient, guarded: list[Guarded]) -> 
         assert_refused(client, route, "nonsense", 401, "token_malformed")
 
 
-def test_another_shops_token_does_not_get_in(client: TestClient, guarded: list[Guarded]) -> None:
+def test_a_call_with_the_token_of_another_shop_is_refused(client: TestClient, guarded: list[Guarded]) -> None:
     """The answer is 403 with every scope. A shop with a similar name is another shop too."""
     others = [token(other, *SCOPES) for other in ("demo2", "dem", "Demo", "demo ", "demo/x", "%64emo")]
     for route in guarded:
@@ -151,7 +151,7 @@ def test_another_shops_token_does_not_get_in(client: TestClient, guarded: list[G
             assert_refused(client, route, bearer, 403, "wrong_shop")
 
 
-def test_a_token_without_the_routes_own_scope_does_not_get_in(client: TestClient, guarded: list[Guarded]) -> None:
+def test_a_call_without_the_scope_of_the_route_is_refused(client: TestClient, guarded: list[Guarded]) -> None:
     """The answer is 403 with all other scopes together and without any scope. A token for every shop gets the same
     answer."""
     for route in guarded:
@@ -161,7 +161,7 @@ def test_a_token_without_the_routes_own_scope_does_not_get_in(client: TestClient
             assert_refused(client, route, token(shop), 403, "scope_missing")
 
 
-def test_the_right_token_gets_past_the_guard(client: TestClient, guarded: list[Guarded]) -> None:
+def test_the_guard_accepts_the_right_token(client: TestClient, guarded: list[Guarded]) -> None:
     """The call then fails because the store does not exist, or because a body or parameter is missing. The refusals
     above therefore come from the guard."""
     for route in guarded:
@@ -171,14 +171,14 @@ def test_the_right_token_gets_past_the_guard(client: TestClient, guarded: list[G
             assert (route, found[0]) == (route, expected)
 
 
-def test_the_public_routes_answer_anybody(client: TestClient) -> None:
+def test_the_public_routes_need_no_token(client: TestClient) -> None:
     """They need no token and no Redis."""
     for method, path in PUBLIC:
         place = path.replace("{version}", "1").replace("{file:path}", "js/main.js").replace("{file}", "v1.js")
         assert client.request(method, place).status_code == 200
 
 
-def test_what_facebook_signs_is_refused_without_its_signature(client: TestClient) -> None:
+def test_a_request_of_facebook_is_refused_without_a_valid_signature(client: TestClient) -> None:
     """The refusal comes before any lookup. A status page shows nothing for an unknown code."""
     forged = {"signed_request": "-" * 43 + ".e30"}
     for method, path in SIGNED:
@@ -189,7 +189,7 @@ def test_what_facebook_signs_is_refused_without_its_signature(client: TestClient
     assert client.get(STATUS[1].replace("{code}", "none")).status_code == 404
 
 
-def test_what_is_not_in_the_table_is_not_there(client: TestClient) -> None:
+def test_a_route_outside_the_table_is_not_found(client: TestClient) -> None:
     """The answers 404 and 405 are problems, also with a good token. A slash at the end opens no other route."""
     bearer = token("demo", *SCOPES)
     for path in ("/v1", "/v1/shops", "/v1/shops/demo/nothing", "/v1/shops/demo/messages/", "/metrics", "/readyz"):

@@ -36,7 +36,7 @@ def valkey_settings() -> dict[str, str]:
     return {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
 
 
-def test_it_is_valid_by_the_schema_of_compose() -> None:
+def test_the_compose_file_is_valid_against_its_schema() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stdout
@@ -94,7 +94,7 @@ def test_every_variable_is_a_setting_and_every_secret_a_file() -> None:
     assert compose()["secrets"] == {name: {"file": f"./secrets/{name}"} for name in every}
 
 
-def test_serve_starts_with_what_is_set() -> None:
+def test_the_compose_file_sets_all_settings_that_serve_requires() -> None:
     """compose.yaml sets all required settings. An empty variable counts as not set."""
     environ = {name: "" if str(value).startswith("${") else value for name, value in INBOX["environment"].items()}
     contents = Counter[str]()
@@ -144,7 +144,7 @@ def test_valkey_overwrites_freed_memory() -> None:
     assert {one["name"]: one["value"] for one in pod["containers"][0]["env"]} == variables
 
 
-def test_the_file_is_rewritten_daily() -> None:
+def test_the_append_only_file_is_rewritten_daily() -> None:
     """The third service rewrites the file, so that expired messages are removed from the disk."""
     program = SERVICES["rewrite"]["command"][2]
     assert "--user rewrite --no-auth-warning BGREWRITEAOF; do sleep 86400; done" in program
@@ -179,7 +179,7 @@ def test_the_commands_at_the_top_of_the_file_make_every_secret_and_the_users_of_
                 stranger.get("key")
 
 
-def test_a_message_outlives_a_restart_of_valkey(tmp_path: Path) -> None:
+def test_a_message_is_still_stored_after_a_restart_of_valkey(tmp_path: Path) -> None:
     """A message is stored and read, and read again after a restart, with the arguments of compose.yaml."""
     (port,) = free_ports(1)
     secrets = {

@@ -44,7 +44,7 @@ def test_an_exception_from_a_rule_has_its_reason_above_it() -> None:
     assert [line for line in above if not line.startswith("# ") or line.startswith(REMARK)] == []
 
 
-def test_the_base_can_be_pinned_from_outside() -> None:
+def test_one_build_argument_sets_the_base_image_of_both_stages() -> None:
     """One argument before the first stage sets the base of both stages, so a digest is written once."""
     ours = instructions()
     assert ours[0] == "ARG PYTHON_IMAGE=python:3.13-slim"
@@ -54,7 +54,7 @@ def test_the_base_can_be_pinned_from_outside() -> None:
     ]
 
 
-def test_every_library_comes_by_its_hash_and_as_a_wheel() -> None:
+def test_every_library_is_installed_as_a_wheel_with_its_hash() -> None:
     """Only our own wheel, which this build made, is installed without a hash and without an index."""
     installs = re.findall(r"pip --python \S+ install(.*?)(?:&&|$)", "\n".join(instructions()), re.MULTILINE)
     assert len(installs) == 3
@@ -73,7 +73,7 @@ def test_only_the_packages_are_sent_to_the_builder() -> None:
     assert "**/.*" in rules[rules.index("!webhook") :], "hidden files of a package must be excluded again"
 
 
-def test_the_build_package_is_locked_to_the_same_version_as_for_developers() -> None:
+def test_both_lock_files_have_the_same_version_of_setuptools() -> None:
     """Both lock files have the same version of setuptools, with the same hashes."""
     built = (ROOT / "requirements" / "build.txt").read_text(encoding="utf-8").partition("setuptools==")[2].strip()
     assert built
@@ -85,13 +85,13 @@ def test_the_server_gets_the_signals() -> None:
     assert instructions()[-2:] == ['ENTRYPOINT ["/opt/venv/bin/page-inbox"]', 'CMD ["serve"]']
 
 
-def test_the_checks_wait_longer_for_the_end_than_the_server_needs() -> None:
+def test_the_checks_wait_longer_than_the_server_needs_to_stop() -> None:
     """Otherwise a check could take a kill for a normal end."""
     assert GRACE_SECONDS > server.GRACE_SECONDS + server.CLOSE_SECONDS
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.what)
-def test_every_fault_that_make_image_plants_can_still_be_planted(fault: Fault, tmp_path: Path) -> None:
+def test_every_planted_fault_of_make_image_still_changes_the_dockerfile(fault: Fault, tmp_path: Path) -> None:
     """Each fault changes an existing line, so a change of the Dockerfile cannot make the fault ineffective."""
     for name in ("Dockerfile", ".dockerignore"):
         shutil.copy(ROOT / name, tmp_path)

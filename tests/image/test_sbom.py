@@ -7,7 +7,7 @@ from tests.image import sbom
 LOCK = sbom.LOCK.read_text(encoding="utf-8")
 
 
-def test_the_list_is_a_cyclonedx_that_says_what_the_lock_says() -> None:
+def test_the_sbom_is_a_cyclonedx_document_with_the_contents_of_the_lock_file() -> None:
     """It has every name, version and hash, and nothing else. The same lock gives the same bytes, and any change of the
     lock is a difference. One test asks all of this, because making the list takes a second of processor time.
     """

@@ -85,7 +85,7 @@ def test_every_read_purge_connection_and_change_is_recorded(
     assert "m_1" not in json.dumps(entries)
 
 
-def test_what_is_refused_and_what_facebook_delivers_is_not_recorded(
+def test_refused_calls_and_deliveries_are_not_recorded(
     shop: Shop, owner: str, service: Service, facebook: Facebook
 ) -> None:
     """A stranger cannot fill a shop's log, and a delivery is not an access."""
@@ -103,7 +103,7 @@ def test_reading_the_log_needs_its_scope(service: Service, valkey_url: str) -> N
         assert reader.client.get("/audit").status_code == 403
 
 
-def test_what_was_counted_is_written_when_the_service_stops(valkey_url: str, tmp_path: Path, owner: str) -> None:
+def test_the_service_writes_counted_reads_when_it_stops(valkey_url: str, tmp_path: Path, owner: str) -> None:
     """Of thirty reads, the first is written at once. The others are counted and written at the stop."""
     token = mint("shop-1", subject=owner)
     with serving(valkey_url, tmp_path / "log") as service:
@@ -140,7 +140,7 @@ def test_a_read_that_cannot_be_recorded_is_refused(
 
 
 @pytest.mark.parametrize(("trusted", "told"), [("", "127.0.0.2"), ("127.0.0.0/8", "203.0.113.9")])
-def test_the_address_is_the_callers_where_a_trusted_proxy_tells_it(
+def test_only_a_trusted_proxy_can_give_the_log_the_address_of_its_caller(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path, trusted: str, told: str
 ) -> None:
     """Only the trusted proxy 127.0.0.2 can give the log the address of its caller. Every other caller is recorded with

@@ -40,7 +40,7 @@ def fill(service: Service) -> str:
         return str(receipt["purge_id"])
 
 
-def test_a_backup_brings_back_all_but_messages_and_no_purged_message(
+def test_a_restore_brings_back_everything_except_messages_and_no_purged_message(
     lost: Server, empty: Server, tmp_path: Path
 ) -> None:
     """A restore brings back the registry, blocks, receipts, and the records that keep purged messages out."""
@@ -69,7 +69,7 @@ def test_a_backup_brings_back_all_but_messages_and_no_purged_message(
     assert empty.unbounded_keys() == []
 
 
-def test_purges_after_the_backup_are_done_again_from_the_journal(lost: Server, empty: Server, tmp_path: Path) -> None:
+def test_a_restore_repeats_later_purges_from_the_journal(lost: Server, empty: Server, tmp_path: Path) -> None:
     """A disconnect of a Page after the backup is also repeated from the journal."""
     file, settings = tmp_path / "backup", {"PURGE_JOURNAL": str(tmp_path / "journal")}
     with serving(lost.url, tmp_path / "log", **settings) as service, Shop(service.url) as shop:
@@ -89,7 +89,7 @@ def test_purges_after_the_backup_are_done_again_from_the_journal(lost: Server, e
         assert [page["page_id"] for page in shop.get("/pages")["pages"]] == [PAGE]
 
 
-def test_a_file_that_is_damaged_or_anothers_restores_nothing(lost: Server, empty: Server, tmp_path: Path) -> None:
+def test_a_damaged_or_foreign_file_restores_nothing(lost: Server, empty: Server, tmp_path: Path) -> None:
     """The error for each such file says what to do."""
     file, bad = tmp_path / "backup", tmp_path / "bad"
     with serving(lost.url, tmp_path / "log") as service:
@@ -175,7 +175,7 @@ def test_a_copy_waits_for_a_redis_that_is_slow_for_a_moment(lost: Server, empty:
     assert code == 0, told
 
 
-def test_a_copy_says_that_something_wrote_meanwhile(lost: Server, empty: Server, tmp_path: Path) -> None:
+def test_a_copy_reports_a_key_that_was_written_meanwhile(lost: Server, empty: Server, tmp_path: Path) -> None:
     """The comparison finds a difference in any key. In this test the target lacks a key."""
     with serving(lost.url, tmp_path / "log") as service:
         fill(service)

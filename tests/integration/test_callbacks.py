@@ -62,7 +62,7 @@ def status_of(shop: GraphShop, page: FakePage) -> tuple[str, str | None]:
     return state["status"], state.get("token_reason")
 
 
-def test_a_person_who_removes_the_app_ends_their_tokens_and_nobody_elses(
+def test_a_removed_app_ends_only_the_tokens_of_its_person(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop
 ) -> None:
     """The service does not ask Graph. The messages stay, because the shop has another Page. A new token repairs the
@@ -81,7 +81,7 @@ def test_a_person_who_removes_the_app_ends_their_tokens_and_nobody_elses(
     assert graph_shop.bring(theirs)["status"] == "connected"
 
 
-def test_a_shop_without_any_other_connection_is_purged(
+def test_the_last_removed_connection_purges_the_shops_messages(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop
 ) -> None:
     """The shop keeps its Pages and can connect them with a new token. A Page that is connected only for webhooks counts
@@ -99,7 +99,7 @@ def test_a_shop_without_any_other_connection_is_purged(
     assert status_of(graph_shop, theirs) == ("reconnect", "deauthorized")
 
 
-def test_a_page_that_drops_the_app_is_treated_like_its_person(
+def test_a_page_that_removes_the_app_ends_only_its_own_token(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop
 ) -> None:
     """Such a request has `user_id` 0 and the Page's id. The person's other Pages stay connected."""
@@ -112,7 +112,7 @@ def test_a_page_that_drops_the_app_is_treated_like_its_person(
     assert graph_shop.ids() == []
 
 
-def test_deletion_takes_pages_tokens_messages_and_the_person_away(
+def test_a_deletion_request_deletes_pages_tokens_messages_and_the_person(
     graph: FakeGraph, graph_service: Service, graph_store: Server, graph_shop: GraphShop
 ) -> None:
     """A status page says when the data is deleted. Another person's Pages stay."""
@@ -150,7 +150,7 @@ def test_deletion_takes_pages_tokens_messages_and_the_person_away(
         assert 0 < client.ttl(f"deletion:{code}") <= DELETION_SECONDS
 
 
-def test_a_request_that_comes_once_more_ends_nothing_that_was_granted_since(
+def test_an_old_request_does_not_end_a_newer_connection(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop
 ) -> None:
     """A person who keeps an old request cannot use it again."""
@@ -162,7 +162,7 @@ def test_a_request_that_comes_once_more_ends_nothing_that_was_granted_since(
     assert status_of(graph_shop, theirs) == ("connected", None)
 
 
-def test_a_person_we_do_not_know_is_answered_normally(graph_service: Service, graph_operator: Operator) -> None:
+def test_a_request_for_an_unknown_person_gets_a_normal_answer(graph_service: Service, graph_operator: Operator) -> None:
     """There is nothing to delete, and the status page says "done". Two requests with different times have different
     codes.
     """
@@ -184,7 +184,7 @@ def test_a_person_we_do_not_know_is_answered_normally(graph_service: Service, gr
 
 
 @pytest.mark.parametrize("path", BOTH)
-def test_what_is_not_facebooks_or_is_over_is_refused_and_told_nothing(
+def test_an_invalid_or_expired_request_is_refused_and_not_repeated(
     path: str, service: Service, operator: Operator
 ) -> None:
     """The answer is problem JSON without any part of the request, and the request is counted."""
@@ -219,7 +219,7 @@ def test_what_is_not_facebooks_or_is_over_is_refused_and_told_nothing(
     assert operator.counts("callbacks_total") - before == {(callback, "refused"): 11}
 
 
-def test_a_code_that_is_none_is_a_page_too(service: Service) -> None:
+def test_an_unknown_code_gets_a_page_with_status_404(service: Service) -> None:
     """The page for an unknown code has status 404 and text in both languages, for every form of code."""
     for code in ("a" * 26, "A" * 26, "a", "%00", "%E1%9E%80" * 26, "a" * 3000):
         page = look(service, code)
@@ -229,7 +229,7 @@ def test_a_code_that_is_none_is_a_page_too(service: Service) -> None:
         assert "រកមិនឃើញ" in page.text
 
 
-def test_the_address_is_the_public_one_or_the_host_that_was_called(valkey_url: str, tmp_path: Path) -> None:
+def test_the_status_address_has_the_public_url_or_the_called_host(valkey_url: str, tmp_path: Path) -> None:
     """An invalid host is not repeated in the answer."""
     with serving(valkey_url, tmp_path / "log", PUBLIC_URL="https://inbox.example/") as service:
         told = call(service, DATA_DELETION, request(NOBODY), Host="evil.example").json()
@@ -243,7 +243,7 @@ def test_the_address_is_the_public_one_or_the_host_that_was_called(valkey_url: s
             assert host not in answer.text
 
 
-def test_without_the_store_facebook_is_asked_to_come_again(tmp_path: Path) -> None:
+def test_without_the_store_callbacks_are_answered_503_with_retry_after(tmp_path: Path) -> None:
     """Facebook gets 503, and a person gets a page that says so. A forged request is still refused as forged."""
     with serving(f"unix://{tmp_path}/none", tmp_path / "log", ready="/livez") as service:
         for path in BOTH:

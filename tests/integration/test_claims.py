@@ -31,7 +31,7 @@ def _pages(shop: Shop) -> list[str]:
     return [page["page_id"] for page in shop.get("/pages")["pages"]]
 
 
-def test_a_page_moves_to_the_shop_whose_token_facebook_verifies(
+def test_a_page_moves_to_the_shop_with_a_verified_token(
     graph_service: Service, graph_shop: GraphShop, owner: GraphShop, bare: FakePage
 ) -> None:
     """The stored messages do not move with the Page. Both audit logs and the old shop's viewers report the move. The
@@ -60,7 +60,7 @@ def test_a_page_moves_to_the_shop_whose_token_facebook_verifies(
     assert refusal(graph_shop.connect_with(bare.id, bare.token)) == (409, "page_of_another_shop")
 
 
-def test_a_token_that_facebook_refuses_moves_nothing(
+def test_a_refused_token_does_not_move_the_page(
     graph: FakeGraph, graph_shop: GraphShop, owner: GraphShop, bare: FakePage
 ) -> None:
     """A token of another Page does not claim this Page."""

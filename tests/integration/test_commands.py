@@ -83,7 +83,7 @@ def test_the_contracts_commands_are_there() -> None:
     assert paths >= {"pages connect", "pages list", "pages disconnect"}
 
 
-def test_serve_names_everything_missing_weak_or_malformed_at_once() -> None:
+def test_serve_names_every_missing_weak_or_malformed_setting_at_once() -> None:
     """One start reports every wrong setting, and repeats no value."""
     bad = {
         "FACEBOOK_APP_SECRET": "weak-canary",
@@ -103,7 +103,7 @@ def test_serve_names_everything_missing_weak_or_malformed_at_once() -> None:
     assert "canary" not in result.stdout + result.stderr
 
 
-def test_serve_says_which_port_is_taken(service: Service, valkey_url: str) -> None:
+def test_serve_names_a_port_that_is_in_use(service: Service, valkey_url: str) -> None:
     """The error also names the setting to change."""
     result = call(valkey_url, "serve", PORT=str(service.port))
     assert result.returncode == 1
@@ -120,7 +120,7 @@ def test_settings_shows_every_setting_and_no_secret(valkey_url: str) -> None:
     assert "canary" not in said
 
 
-def test_a_minted_token_opens_its_shop_and_nothing_else(service: Service) -> None:
+def test_a_minted_token_allows_only_its_shop_and_its_scopes(service: Service) -> None:
     """The token has exactly the requested scopes and the requested shop."""
     token = done(None, "token", "--shop", "shop-1", "--scope", "messages:read", "--ttl", "5m", "--sub", "dara").strip()
 
@@ -144,7 +144,7 @@ def test_a_minted_token_opens_its_shop_and_nothing_else(service: Service) -> Non
         (("--scope", "messages:read"), "--shop"),
     ],
 )
-def test_a_token_that_could_not_be_used_is_not_minted(options: tuple[str, ...], named: str) -> None:
+def test_an_unusable_token_is_not_minted(options: tuple[str, ...], named: str) -> None:
     """The error names the mistake."""
     result = call(None, "token", *options)
     assert result.returncode != 0
@@ -152,7 +152,7 @@ def test_a_token_that_could_not_be_used_is_not_minted(options: tuple[str, ...], 
     assert named in result.stderr
 
 
-def test_a_command_says_what_it_lacks() -> None:
+def test_a_command_names_its_missing_setting() -> None:
     """The command prints one sentence and ends with exit code 1."""
     for arguments, name in (
         (("token", "--shop", "s", "--scope", "messages:read"), "TOKEN_KEYS"),
@@ -164,9 +164,7 @@ def test_a_command_says_what_it_lacks() -> None:
         assert name in result.stderr
 
 
-def test_pages_are_connected_listed_and_disconnected_by_hand(
-    service: Service, valkey_url: str, facebook: Facebook
-) -> None:
+def test_commands_connect_list_and_disconnect_a_page(service: Service, valkey_url: str, facebook: Facebook) -> None:
     """Each change is valid for the running service at once. Another shop's Page is refused, and a disconnect deletes
     the Page's messages.
     """
@@ -184,7 +182,7 @@ def test_pages_are_connected_listed_and_disconnected_by_hand(
     assert PAGE not in done(valkey_url, "pages", "list", "--shop", "shop-1")
 
 
-def test_a_page_is_connected_with_its_token_by_hand(
+def test_the_connect_command_connects_a_page_with_its_token(
     graph: FakeGraph, graph_store: Server, graph_shop: GraphShop, tmp_path: Path
 ) -> None:
     """The token comes from a file or standard input. It is checked, the Page is subscribed, and the running service
@@ -205,7 +203,7 @@ def test_a_page_is_connected_with_its_token_by_hand(
     assert not any(spelled in everything(graph_store) for spelled in spellings(first.token))
 
 
-def test_pages_are_listed_with_what_can_be_expected_of_them(
+def test_the_list_of_pages_shows_the_state_of_each_page(
     graph: FakeGraph, graph_store: Server, graph_shop: GraphShop
 ) -> None:
     """The list shows a Page for webhooks alone, a Page with a token, a missing permission, and a dead token with its
@@ -228,7 +226,7 @@ def test_pages_are_listed_with_what_can_be_expected_of_them(
     assert "app_not_authorised" in told[dead.id]
 
 
-def test_a_token_that_does_not_do_is_refused_by_hand_too(graph: FakeGraph, graph_store: Server) -> None:
+def test_the_connect_command_refuses_an_unusable_token(graph: FakeGraph, graph_store: Server) -> None:
     """For another Page's token, no token, or no key to encrypt it, the command prints one sentence, ends with exit code
     1 and connects nothing.
     """
@@ -245,7 +243,7 @@ def test_a_token_that_does_not_do_is_refused_by_hand_too(graph: FakeGraph, graph
     assert mine.subscriptions == {}
 
 
-def test_disconnecting_by_hand_ends_the_subscription(
+def test_the_disconnect_command_ends_the_subscription(
     graph: FakeGraph, graph_store: Server, graph_service: Service, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """The token and messages are deleted too, even if Facebook does not answer."""
@@ -263,7 +261,7 @@ def test_disconnecting_by_hand_ends_the_subscription(
     assert graph_shop.ids() == []
 
 
-def test_purge_by_hand_takes_a_message_a_conversation_or_everything(
+def test_the_purge_command_deletes_a_message_a_conversation_or_everything(
     valkey_url: str, facebook: Facebook, shop: Shop
 ) -> None:
     """The command asks first, except with `--yes`. The messages are unreadable in the service at once."""
@@ -283,7 +281,7 @@ def test_purge_by_hand_takes_a_message_a_conversation_or_everything(
     assert (receipt["status"], receipt["requested_by"]) == ("complete", "operator")
 
 
-def test_simulated_traffic_is_stored_and_its_forgeries_refused(service: Service, shop: Shop) -> None:
+def test_simulated_messages_are_stored_and_forged_ones_are_refused(service: Service, shop: Shop) -> None:
     """The command ends with exit code 0 and a summary, and the messages can be read."""
     options = ("--count", "60", "--duplicates", "0.1", "--disorder", "0.1", "--forged", "0.2")
     said = done(None, "simulate", "--url", f"{service.url}/webhook", *options)
@@ -302,7 +300,7 @@ def test_simulated_traffic_is_stored_and_its_forgeries_refused(service: Service,
     ],
     ids=["another secret", "no webhook", "no server"],
 )
-def test_simulate_says_what_is_wrong_before_it_sends(service: Service, path: str, secret: str, named: str) -> None:
+def test_simulate_reports_an_error_before_it_sends(service: Service, path: str, secret: str, named: str) -> None:
     """The command prints one sentence. Without this check it would try for more than a minute."""
     url = path if path.startswith("http") else f"{service.url}{path}"
     result = call(None, "simulate", "--url", url, "--count", "200", FACEBOOK_APP_SECRET=secret)
@@ -338,7 +336,7 @@ def test_listed_customers_are_deleted_in_every_shop(service: Service, valkey_url
         assert shop.get(f"/purges/{purge_id}")["what"] == "customer"
 
 
-def test_a_list_with_something_that_is_no_id_deletes_nothing(service: Service, valkey_url: str, tmp_path: Path) -> None:
+def test_a_list_with_an_invalid_id_deletes_nothing(service: Service, valkey_url: str, tmp_path: Path) -> None:
     """The command ends with exit code 1, names the wrong lines by number, says that it deleted nothing, and repeats no
     name.
     """
@@ -355,7 +353,7 @@ def test_a_list_with_something_that_is_no_id_deletes_nothing(service: Service, v
         assert shop.ids() == ["m_1"]
 
 
-def test_a_deletion_that_is_cut_short_says_how_far_it_came(
+def test_an_interrupted_deletion_reports_its_progress(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path
 ) -> None:
     """The output names the finished shops, and says that the same command finishes the others."""
@@ -418,7 +416,7 @@ def test_pages_and_purge_work_on_a_running_service_too(
         (mint("shop-1", ("messages:read",)), "shop:admin"),
     ],
 )
-def test_a_running_service_that_refuses_is_told_with_what_to_do(service: Service, token: str, named: str) -> None:
+def test_a_command_explains_a_refusal_of_the_running_service(service: Service, token: str, named: str) -> None:
     """The command prints one sentence that says what to change. It never prints the token."""
     result = call(None, "pages", "list", "--url", service.url, "--shop", "shop-1", TOKEN=token)
     assert result.returncode != 0
@@ -426,7 +424,7 @@ def test_a_running_service_that_refuses_is_told_with_what_to_do(service: Service
     assert not token or token not in result.stdout + result.stderr
 
 
-def test_an_address_where_no_service_is_reached_is_named(service: Service) -> None:
+def test_a_command_names_an_address_without_a_service(service: Service) -> None:
     """The error covers a closed port, another program, an invalid address, and a command that needs
     the server itself.
     """
@@ -455,7 +453,7 @@ def test_an_address_where_no_service_is_reached_is_named(service: Service) -> No
     ],
     ids=" ".join,
 )
-def test_a_misspelt_shop_is_no_shop_and_leaves_no_audit_log(
+def test_a_misspelt_shop_is_refused_and_gets_no_audit_log(
     service: Service, valkey: Server, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command prints one sentence, ends with exit code 1 and writes nothing."""
@@ -469,7 +467,7 @@ def test_a_misspelt_shop_is_no_shop_and_leaves_no_audit_log(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_export_into_a_folder_that_is_not_there_is_one_sentence(service: Service, valkey_url: str) -> None:
+def test_an_export_into_a_missing_folder_prints_one_sentence(service: Service, valkey_url: str) -> None:
     """The command prints one sentence before it reads anything."""
     result = call(valkey_url, "export", "--shop", "shop-1", "--out", "/nonexistent/x.ndjson")
     assert result.returncode == 1
@@ -481,7 +479,9 @@ def test_an_export_into_a_folder_that_is_not_there_is_one_sentence(service: Serv
     [("purge", "--shop", "shop-1"), ("pages", "disconnect", "--shop", "shop-1", PAGE), ("pages", "accept-loss")],
     ids=" ".join,
 )
-def test_a_missing_setting_is_named_before_a_person_is_asked(command: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_command_names_a_missing_setting_before_it_asks_for_confirmation(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
     """The command does not ask for confirmation if a setting is missing."""
     result = call(None, *command, typed="y\n", DATA_DIR=str(tmp_path))
     assert result.returncode == 1
@@ -498,7 +498,7 @@ def test_a_missing_setting_is_named_before_a_person_is_asked(command: tuple[str,
         (("--customers", "/nonexistent", "--yes"), "nonexistent"),
     ],
 )
-def test_a_purge_of_nobody_in_particular_is_refused(valkey_url: str, options: tuple[str, ...], named: str) -> None:
+def test_a_purge_without_a_valid_target_is_refused(valkey_url: str, options: tuple[str, ...], named: str) -> None:
     """A wrong choice of what to delete is refused. It never means "delete everything"."""
     result = call(valkey_url, "purge", *options, typed="nobody\n")
     assert result.returncode != 0

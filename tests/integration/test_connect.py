@@ -56,7 +56,7 @@ def bare(graph: FakeGraph) -> FakePage:
     return new_page(graph.world)
 
 
-def test_a_page_is_connected_checked_subscribed_and_told(
+def test_a_connect_checks_the_token_subscribes_the_page_and_shows_its_state(
     graph: FakeGraph, graph_shop: GraphShop, bare: FakePage
 ) -> None:
     """A connect makes two calls of Graph and subscribes every field that the service understands. Every route shows the
@@ -79,7 +79,7 @@ def test_a_page_is_connected_checked_subscribed_and_told(
     assert graph.seen.tokens_in_urls == []
 
 
-def test_the_state_tells_when_something_came_last(
+def test_the_state_has_the_time_of_the_last_event(
     graph_service: Service, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """The time has whole seconds."""
@@ -134,7 +134,7 @@ def _invented(graph: FakeGraph, page: FakePage) -> Secret:
         (_invented, 409, "reconnect_page", "new token"),
     ],
 )
-def test_a_token_that_does_not_do_is_refused_and_nothing_is_connected(
+def test_an_unusable_token_is_refused_and_connects_nothing(
     graph: FakeGraph,
     graph_store: Server,
     graph_shop: GraphShop,
@@ -166,7 +166,7 @@ def test_a_needed_permission_that_is_missing_is_named(graph: FakeGraph, graph_sh
     assert found.subscriptions == {}
 
 
-def test_a_permission_that_only_some_feature_needs_is_told_and_left_to_the_shop(
+def test_a_missing_optional_permission_is_reported_and_the_page_is_connected(
     graph: FakeGraph, graph_shop: GraphShop
 ) -> None:
     """The Page is connected and its posts can be read. A read of comments names the missing permission."""
@@ -194,7 +194,7 @@ def test_a_permission_granted_for_other_pages_only_is_missing(
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["this Page's", "another Page's"])
-def test_where_facebook_does_not_say_whose_a_token_is_the_token_is_asked(
+def test_without_profile_id_a_call_of_me_finds_the_page_of_a_token(
     graph: FakeGraph, graph_shop: GraphShop, bare: FakePage, own: bool
 ) -> None:
     """`profile_id` can be absent. Then a call of /me with the token decides."""
@@ -224,7 +224,7 @@ def test_another_shops_page_is_refused_and_stays_with_its_shop(
     assert page.subscriptions == {APP_ID: list(FIELDS)}
 
 
-def test_without_a_token_a_page_is_connected_for_webhooks_alone(
+def test_a_page_without_a_token_is_connected_for_webhooks_only(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, bare: FakePage
 ) -> None:
     """The service does not ask Graph, and stores the messages. The shop can add a token later. A later PUT with the
@@ -246,7 +246,7 @@ def test_without_a_token_a_page_is_connected_for_webhooks_alone(
 
 
 @pytest.mark.parametrize("token", ["", "two words", "ក", "x" * 4097, None, 5])
-def test_what_could_be_no_token_is_refused_without_asking_facebook(
+def test_an_invalid_token_text_is_refused_without_a_call_of_graph(
     graph: FakeGraph, graph_shop: GraphShop, bare: FakePage, token: object
 ) -> None:
     """The answer is 400, also for null: a shop without a token must leave the field out."""
@@ -255,7 +255,7 @@ def test_what_could_be_no_token_is_refused_without_asking_facebook(
     assert graph.seen.total == 0
 
 
-def test_a_newer_token_takes_the_place_of_the_older(
+def test_a_newer_token_replaces_the_older_token(
     graph: FakeGraph, graph_store: Server, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """The next call uses the newer token, and nothing of the older token is stored."""
@@ -268,7 +268,7 @@ def test_a_newer_token_takes_the_place_of_the_older(
     assert sealed not in everything(graph_store)
 
 
-def test_the_token_stands_nowhere_in_the_store_as_it_is(graph_store: Server, page: FakePage) -> None:
+def test_the_store_contains_no_secret_in_plain_text(graph_store: Server, page: FakePage) -> None:
     """It is not there in base64 or hexadecimal either. The same is true for the app's secret and SEAL_KEYS."""
     kept = everything(graph_store)
     assert page.id.encode() in kept
@@ -321,7 +321,7 @@ def test_seal_keys_are_changed_without_losing_a_token(own_server: OwnServer, tmp
             assert shop.fetch(page.id, "posts")["items"] == []
 
 
-def test_a_setting_without_which_no_token_is_taken_is_named(own_server: OwnServer, tmp_path: Path) -> None:
+def test_a_connect_with_a_token_names_a_missing_setting(own_server: OwnServer, tmp_path: Path) -> None:
     """The answer is 501 and the service does not ask Graph. A Page for webhooks alone can be connected."""
     missing = "FACEBOOK_APP_ID"
     with (
@@ -340,9 +340,7 @@ def test_a_setting_without_which_no_token_is_taken_is_named(own_server: OwnServe
         assert graph.seen.total == 0
 
 
-def test_an_app_secret_that_facebook_does_not_know_is_the_operators_matter(
-    own_server: OwnServer, tmp_path: Path
-) -> None:
+def test_a_wrong_app_secret_is_answered_502_and_not_blamed_on_the_token(own_server: OwnServer, tmp_path: Path) -> None:
     """The answer is 502 and does not blame the shop's token."""
     wrong = "another-secret-of-the-test-service"
     with (
@@ -359,7 +357,7 @@ def test_an_app_secret_that_facebook_does_not_know_is_the_operators_matter(
 
 
 @pytest.mark.parametrize("field", [FIELDS[1], FIELDS[-1]])
-def test_a_field_that_facebook_does_not_know_costs_that_field_alone(
+def test_an_unknown_field_does_not_prevent_the_other_fields(
     graph: FakeGraph, graph_shop: GraphShop, bare: FakePage, field: str
 ) -> None:
     """Facebook refuses the whole list because of one unknown field. `messages` is still subscribed, whichever
@@ -376,7 +374,7 @@ def test_a_field_that_facebook_does_not_know_costs_that_field_alone(
     assert answered["status"] == "connected"
 
 
-def test_fields_without_their_permission_are_named_with_it(graph: FakeGraph, graph_shop: GraphShop) -> None:
+def test_missing_fields_are_named_with_their_missing_permission(graph: FakeGraph, graph_shop: GraphShop) -> None:
     """Facebook refuses these fields with code 200, and another field is unknown. A token with the permission subscribes
     the fields again.
     """
@@ -398,7 +396,7 @@ def test_fields_without_their_permission_are_named_with_it(graph: FakeGraph, gra
     assert set(page.subscriptions[APP_ID]) == {*FIELDS}
 
 
-def test_a_field_that_may_be_had_by_now_is_subscribed_at_the_daily_check(
+def test_the_daily_check_subscribes_a_field_that_is_now_available(
     graph: FakeGraph, graph_store: Server, graph_shop: GraphShop, bare: FakePage
 ) -> None:
     """A field can be missing because an earlier version of the service did not ask for it. The other fields are
@@ -433,7 +431,7 @@ def test_a_page_whose_subscription_fails_is_unsubscribed_and_can_be_connected_ag
 
 
 @pytest.mark.parametrize("subcode", [458, 463])
-def test_a_revoked_token_is_told_once_and_never_called_with_again(
+def test_a_revoked_token_is_not_used_for_a_second_call(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, subcode: int
 ) -> None:
     """The state is `reconnect` with its reason. A connect with a new token repairs the Page; a connect with the dead
@@ -458,7 +456,7 @@ def test_a_revoked_token_is_told_once_and_never_called_with_again(
     assert graph_shop.fetch(page.id, "posts")["items"] == []
 
 
-def test_a_late_refusal_of_the_older_token_does_not_harm_the_newer(
+def test_a_late_refusal_of_the_older_token_does_not_change_the_newer_token(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """The Page gets another token during a call with the older token. The failure of this call does not change the
@@ -488,7 +486,7 @@ def _disconnected(shop: GraphShop, page: PageId) -> Iterator[str]:
         yield "messages"
 
 
-def test_a_disconnect_unsubscribes_forgets_and_purges(
+def test_a_disconnect_unsubscribes_the_page_and_deletes_its_token_and_messages(
     graph: FakeGraph, graph_service: Service, graph_store: Server, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """A disconnect makes one call of Graph. Its receipt counts the messages, and another shop can then connect the

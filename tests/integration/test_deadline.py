@@ -39,7 +39,7 @@ def milliseconds(rfc3339: str) -> int:
     return round(datetime.fromisoformat(rfc3339).timestamp() * 1000)
 
 
-def test_the_deadline_is_the_first_receipt_plus_five_days_whatever_happens(valkey: Server, tmp_path: Path) -> None:
+def test_the_expiry_time_is_always_five_days_after_the_first_receipt(valkey: Server, tmp_path: Path) -> None:
     """Three redeliveries do not change the expiry time. Redis deletes the messages even if the service is stopped."""
     with redis.Redis.from_url(valkey.url) as client:
         with serving(valkey.url, tmp_path / "log") as service, Facebook(service.url) as facebook:
@@ -76,7 +76,7 @@ def test_no_part_of_a_shop_outlives_its_newest_message(valkey: Server, facebook:
         assert all(0 < int(client.pexpiretime(name)) <= newest for name in names)
 
 
-def test_a_shorter_life_is_as_exact(valkey: Server, tmp_path: Path) -> None:
+def test_a_shorter_message_ttl_is_exact_too(valkey: Server, tmp_path: Path) -> None:
     """With a MESSAGE_TTL of one minute, the expiry time in Redis and in the answer is exact too."""
     with (
         serving(valkey.url, tmp_path / "log", MESSAGE_TTL="60") as service,
@@ -91,7 +91,7 @@ def test_a_shorter_life_is_as_exact(valkey: Server, tmp_path: Path) -> None:
         assert deadlines(client)["m_0"] == milliseconds(message["expires_at"]) == received + 60_000
 
 
-def test_what_facebook_dates_older_than_five_days_is_not_kept(facebook: Facebook, shop: Shop) -> None:
+def test_a_message_with_a_date_older_than_five_days_is_not_stored(facebook: Facebook, shop: Shop) -> None:
     """Such a message was received before, or its five days are over."""
     old = int(time.time() * 1000) - MAX_TTL_SECONDS * 1000 - 1
     parts = [text_part("m_old", at=old), text_part("m_new", at=old + HOUR)]

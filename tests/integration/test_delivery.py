@@ -40,7 +40,7 @@ def thousand() -> list[tuple[str, Document]]:
     return [*good[:half], (PAGES[1], broken), (UNKNOWN, text_part("m_unknown", page=UNKNOWN)), good[0], *good[half:]]
 
 
-def test_of_a_thousand_events_exactly_the_right_ones_are_readable(
+def test_the_valid_events_of_a_delivery_of_a_thousand_are_readable(
     service: Service, facebook: Facebook, operator: Operator
 ) -> None:
     """The events are for three Pages of two shops. One is broken, one is for an unknown Page and one is repeated. The
@@ -77,7 +77,7 @@ def test_of_a_thousand_events_exactly_the_right_ones_are_readable(
         }
 
 
-def test_a_walk_that_has_begun_is_not_shifted_by_what_arrives(facebook: Facebook, shop: Shop) -> None:
+def test_new_messages_do_not_shift_a_walk_of_the_list(facebook: Facebook, shop: Shop) -> None:
     """New messages arrive between two list pages. The walk skips or repeats no old message, and shows no new one."""
     for n in range(30):
         facebook.text(f"m_{n}")
@@ -102,7 +102,7 @@ def test_conversations_come_with_their_last_message_and_count(facebook: Facebook
     assert told == [("33", 1, "m_3"), ("11", 2, "m_2"), ("22", 1, "m_1")]
 
 
-def test_an_edit_and_an_unsend_count_whatever_the_order_of_arrival(facebook: Facebook, shop: Shop) -> None:
+def test_edits_and_unsends_have_the_same_effect_in_any_order(facebook: Facebook, shop: Shop) -> None:
     """The edit with the highest `num_edit` wins. An unsent message does not appear, even if the
     unsend arrives first.
     """
@@ -130,6 +130,6 @@ def test_an_edit_and_an_unsend_count_whatever_the_order_of_arrival(facebook: Fac
 
 
 @pytest.mark.parametrize("shape", [{"object": "page", "entry": []}, {"object": "user", "entry": [{"id": "1"}]}, []])
-def test_json_that_holds_nothing_for_us_is_accepted(facebook: Facebook, shape: object) -> None:
+def test_json_without_a_usable_event_is_accepted(facebook: Facebook, shape: object) -> None:
     """After any answer but 200, Facebook would repeat it for an hour and then unsubscribe the Page."""
     assert facebook.deliver(shape).status_code == 200  # type: ignore[arg-type]

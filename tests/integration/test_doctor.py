@@ -69,7 +69,7 @@ def drawn() -> dict[str, str]:
     }
 
 
-def test_a_service_that_is_well_is_told_so(
+def test_the_doctor_finds_no_fault_in_a_healthy_service(
     own_server: Callable[..., AbstractContextManager[Server]], graph: FakeGraph, tmp_path: Path
 ) -> None:
     """The exit code is 0. The only warnings are about things that a test machine cannot have, and with --strict they
@@ -116,7 +116,9 @@ def registry(server: Server) -> dict[Any, dict[Any, Any]]:
     return found
 
 
-def test_each_pages_ills_are_told(graph: FakeGraph, graph_service: Service, graph_store: Server) -> None:
+def test_the_doctor_reports_the_faults_of_each_page(
+    graph: FakeGraph, graph_service: Service, graph_store: Server
+) -> None:
     """The doctor reports a dead token, a lost subscription, a missing permission and a token that no key decrypts. A
     connection for webhooks alone is no problem.
     """
@@ -143,7 +145,7 @@ def test_each_pages_ills_are_told(graph: FakeGraph, graph_service: Service, grap
         assert "SEAL_KEYS" in sentences(document, "page")
 
 
-def test_without_its_app_secret_no_page_is_asked_about(
+def test_with_a_wrong_app_secret_the_doctor_does_not_fail_the_pages(
     graph: FakeGraph, graph_service: Service, graph_store: Server
 ) -> None:
     """Otherwise one wrong setting would make every Page look faulty. The doctor reports the stored state of each Page
@@ -165,7 +167,7 @@ def test_without_its_app_secret_no_page_is_asked_about(
         assert shop.get(f"/pages/{page.id}")["status"] == "connected"
 
 
-def test_facebook_that_hangs_or_fails_is_a_finding(graph: FakeGraph, graph_store: Server) -> None:
+def test_the_doctor_reports_that_facebook_hangs_or_fails(graph: FakeGraph, graph_store: Server) -> None:
     """The doctor reports this within its time limit, and still reports everything else."""
     graph.faults.script(None, Stalls(Barrier()), times=None)
     code, document = doctor(graph_store.url, **graph_settings(graph))
@@ -188,7 +190,7 @@ def test_facebook_that_hangs_or_fails_is_a_finding(graph: FakeGraph, graph_store
         (("--rename-command", "CONFIG", ""), {"redis.leftovers": "warn"}),
     ],
 )
-def test_an_ill_server_is_told(
+def test_the_doctor_reports_the_fault_of_a_server(
     own_server: Callable[..., AbstractContextManager[Server]], extra: tuple[str, ...], ill: dict[str, str]
 ) -> None:
     """The doctor reports the fault of the server and nothing else about the store, but that a busy machine is slow."""
@@ -206,7 +208,7 @@ def test_every_supported_server_is_known(flushed: Callable[[str], Server], name:
     assert (levels(document)["redis.version"], version in sentences(document, "redis.version")) == ("ok", True)
 
 
-def test_of_a_cluster_every_primary_is_looked_at(flushed: Callable[[str], Server]) -> None:
+def test_the_doctor_checks_every_primary_of_a_cluster(flushed: Callable[[str], Server]) -> None:
     """The doctor reports a fault with the address of the primary."""
     server = flushed("cluster")
     ill = next(server.clients())
@@ -221,7 +223,7 @@ def test_of_a_cluster_every_primary_is_looked_at(flushed: Callable[[str], Server
     assert list(levels(document, "redis.cluster").values()) == ["ok"] * 3
 
 
-def test_of_sentinels_the_master_is_looked_at(
+def test_the_doctor_checks_the_master_of_the_sentinels(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path
 ) -> None:
     """The name in REDIS_URL chooses the master. The doctor reports a name that the Sentinels do not know."""
@@ -245,7 +247,7 @@ def _listens(port: int) -> bool:
     return True
 
 
-def test_a_password_that_is_refused_is_not_called_a_missing_server(
+def test_a_refused_password_is_not_reported_as_a_missing_server(
     own_server: Callable[..., AbstractContextManager[Server]], drawn: dict[str, str]
 ) -> None:
     """The password is not repeated. With the right password there is no finding. A user without CONFIG and scripts is
@@ -283,7 +285,7 @@ def listening(*, answering: bool) -> Iterator[int]:
 
 @pytest.mark.parametrize("form", ["redis://{}", "redis+cluster://{}", "redis+sentinel://{}/inbox/0"])
 @pytest.mark.parametrize("answering", [True, False], ids=["hangs", "gone"])
-def test_a_redis_that_hangs_or_is_gone_is_a_finding(form: str, answering: bool) -> None:
+def test_the_doctor_reports_that_redis_hangs_or_is_missing(form: str, answering: bool) -> None:
     """The doctor reports this within its time limit, and still checks everything else."""
     with listening(answering=answering) as port:
         code, document = doctor(form.format(f"127.0.0.1:{port}"))
@@ -292,7 +294,7 @@ def test_a_redis_that_hangs_or_is_gone_is_a_finding(form: str, answering: bool) 
     assert levels(document, "keys")
 
 
-def test_a_public_address_that_leads_elsewhere_is_told(service: Service, valkey_url: str) -> None:
+def test_the_doctor_reports_a_wrong_public_address(service: Service, valkey_url: str) -> None:
     """The address leads to the operators' port, to a closed port, or to a service with another verify token."""
     _, document = doctor(valkey_url, PUBLIC_URL=service.url, FACEBOOK_VERIFY_TOKEN=secrets.token_hex(16))
     assert "another FACEBOOK_VERIFY_TOKEN" in sentences(document, "public_url.handshake")
@@ -303,7 +305,7 @@ def test_a_public_address_that_leads_elsewhere_is_told(service: Service, valkey_
     assert "No connection" in sentences(document, "public_url.handshake")
 
 
-def test_settings_that_serve_would_refuse_do_not_end_the_doctor(valkey_url: str) -> None:
+def test_the_doctor_continues_after_invalid_settings(valkey_url: str) -> None:
     """The doctor reports all of them and checks everything that does not need them."""
     code, document = doctor(
         valkey_url, FACEBOOK_VERIFY_TOKEN="", TOKEN_KEYS="zq!", MESSAGE_TTL="432001", PORT="99999", SEAL_KEYS="zq?"
@@ -316,7 +318,7 @@ def test_settings_that_serve_would_refuse_do_not_end_the_doctor(valkey_url: str)
     assert levels(document)["redis.policy"] == "ok"
 
 
-def test_with_nothing_set_it_says_what_is_missing() -> None:
+def test_without_settings_the_doctor_names_each_missing_setting() -> None:
     """The output contains no Python traceback."""
     secrets = ("FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "TOKEN_KEYS", "SEAL_KEYS")
     code, said = spoken(None, **dict.fromkeys(secrets, ""))
@@ -326,7 +328,7 @@ def test_with_nothing_set_it_says_what_is_missing() -> None:
     assert os.linesep + "      -> " in said
 
 
-def test_a_sealed_key_drawn_by_nobody_is_told(valkey_url: str, drawn: dict[str, str]) -> None:
+def test_the_doctor_reports_a_seal_key_that_is_not_random(valkey_url: str, drawn: dict[str, str]) -> None:
     """A key of thirty-two equal bytes has the right length but is not random."""
     zeros = Secret(base64.b64encode(bytes(32)).decode())
     _, document = doctor(valkey_url, **{**drawn, "SEAL_KEYS": zeros.reveal()})

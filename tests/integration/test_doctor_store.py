@@ -32,7 +32,7 @@ def findings(redis_url: str | None, files: int = 0, **settings: str) -> dict[str
 
 
 @pytest.mark.timeout(180)
-def test_what_the_service_would_answer_503_for_is_said(own_server: OwnServer, tmp_path: Path) -> None:
+def test_the_doctor_reports_a_store_that_would_cause_503_answers(own_server: OwnServer, tmp_path: Path) -> None:
     """The stores are an empty one, a whole one, one with another seal key and one that has lost Pages."""
     with own_server() as valkey:
         (empty,) = findings(valkey.url)["registry"]
@@ -57,7 +57,7 @@ def test_what_the_service_would_answer_503_for_is_said(own_server: OwnServer, tm
 
 
 @pytest.mark.parametrize(("files", "level"), [(256, "fail"), (2048, "warn")])
-def test_few_open_files_are_said(files: int, level: str) -> None:
+def test_the_doctor_reports_a_low_limit_of_open_files(files: int, level: str) -> None:
     """With the lowest limit `serve` would not start. With the next limit it would serve only few connections."""
     assert [one["level"] for one in findings(None, files=files)["files"]] == [level]
 

@@ -92,7 +92,7 @@ def typed(folder: Path) -> Typed:
     return run
 
 
-def test_one_machine_without_docker_its_backup_and_its_moves(folder: Path, typed: Typed) -> None:
+def test_the_documented_commands_work_for_one_machine_its_backup_and_its_moves(folder: Path, typed: Typed) -> None:
     """The doctor finds no fault. Deliveries are accepted, read and deleted, posts come from Facebook, and every program
     ends. After a backup, a loss of everything, and a move, the shop has its Page, and messages that were moved.
     """
@@ -147,7 +147,7 @@ printf '%s\\n' "$*" >> kubectl.said
 """Replaces kubectl: it records its arguments and, like kubectl, refuses a missing file."""
 
 
-def test_kubernetes(folder: Path, typed: Typed) -> None:
+def test_the_documented_commands_make_the_secrets_for_kubernetes(folder: Path, typed: Typed) -> None:
     """Each mounted Secret has what the pods read from it, and the service would start with these values."""
     shutil.copytree(ROOT / "k8s", folder / "k8s")
     (folder / "bin" / "kubectl").write_text(KUBECTL)

@@ -15,9 +15,7 @@ def echo(mid: str, *, sender: str = PAGE, recipient: str = CUSTOMER, **more: Any
 
 
 @pytest.mark.parametrize("app_id", [263902037430900, "263902037430900", 2**70])
-def test_an_echo_says_which_program_sent_it_and_what_it_noted(
-    facebook: Facebook, shop: Shop, app_id: int | str
-) -> None:
+def test_an_echo_names_its_program_and_its_metadata(facebook: Facebook, shop: Shop, app_id: int | str) -> None:
     """A composer can therefore tell its own automatic answers from the answers of staff. Ids are texts."""
     assert facebook.part(echo("m_echo", app_id=app_id, metadata="order-55")).status_code == 200
     found = shop.get("/messages/m_echo")
@@ -28,7 +26,7 @@ def test_an_echo_says_which_program_sent_it_and_what_it_noted(
 
 
 @pytest.mark.parametrize("wrong", [None, True, {"a": 1}, 1.5, ["x"]])
-def test_what_is_no_id_and_no_text_costs_the_fact_and_not_the_message(
+def test_an_invalid_app_id_or_metadata_is_left_out_and_the_message_is_stored(
     facebook: Facebook, shop: Shop, wrong: object
 ) -> None:
     """Facebook leaves out both fields if staff write in Facebook's own inbox."""
@@ -46,14 +44,14 @@ def test_a_customers_message_has_no_program(facebook: Facebook, shop: Shop) -> N
     assert {"app_id", "metadata"}.isdisjoint(shop.get("/messages/m_in"))
 
 
-def test_an_echo_whose_recipient_is_the_page_belongs_to_the_other_side(facebook: Facebook, shop: Shop) -> None:
+def test_an_echo_with_the_page_as_recipient_is_an_outgoing_message(facebook: Facebook, shop: Shop) -> None:
     """Old documents have this form: sender and recipient are as in a customer's message, but the Page wrote it."""
     assert facebook.part(echo("m_old", sender=CUSTOMER, recipient=PAGE)).status_code == 200
     found = shop.get("/messages/m_old")
     assert (found["direction"], found["conversation_id"]) == ("out", f"{PAGE}_{CUSTOMER}")
 
 
-def test_an_echo_between_two_others_or_of_the_page_to_itself_is_not_kept(facebook: Facebook, shop: Shop) -> None:
+def test_an_echo_without_the_page_or_without_a_customer_is_not_stored(facebook: Facebook, shop: Shop) -> None:
     """Such an echo belongs to no conversation."""
     facebook.part(echo("m_others", sender=CUSTOMER, recipient="7000000000000002"))
     facebook.part(echo("m_self", recipient=PAGE))

@@ -66,7 +66,7 @@ def peak_bytes(service: Service) -> int:
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
-def test_an_export_holds_all_that_is_kept_oldest_first(shop: Shop, facebook: Facebook) -> None:
+def test_an_export_has_all_stored_data_with_the_oldest_message_first(shop: Shop, facebook: Facebook) -> None:
     """The export has the shop, its Pages, receipts, the audit log, the messages as the API answers them, and an end
     line.
     """
@@ -99,7 +99,7 @@ def test_an_export_holds_all_that_is_kept_oldest_first(shop: Shop, facebook: Fac
     assert "exportShop" in {entry["action"] for entry in audit}
 
 
-def test_nothing_of_another_shop_is_in_it_and_a_token_for_reading_is_needed(
+def test_an_export_has_no_data_of_another_shop_and_needs_a_token_for_reading(
     service: Service, shop: Shop, facebook: Facebook
 ) -> None:
     """The export of an empty shop has a head and an end."""
@@ -113,7 +113,9 @@ def test_nothing_of_another_shop_is_in_it_and_a_token_for_reading_is_needed(
     assert shop.ids() == ["m_1"]
 
 
-def test_what_is_purged_or_arrives_meanwhile_is_not_in_it(service: Service, shop: Shop, facebook: Facebook) -> None:
+def test_messages_purged_or_received_during_an_export_are_not_in_it(
+    service: Service, shop: Shop, facebook: Facebook
+) -> None:
     """The caller reads the first messages, then everything is purged and new messages arrive. The rest of the export is
     short and correct.
     """
@@ -136,7 +138,7 @@ def test_what_is_purged_or_arrives_meanwhile_is_not_in_it(service: Service, shop
     assert "m_new" not in {message["id"] for message in messages}
 
 
-def test_memory_stays_flat_whatever_is_exported_and_however_slowly(own_server: OwnServer, tmp_path: Path) -> None:
+def test_a_large_and_slowly_read_export_uses_little_memory(own_server: OwnServer, tmp_path: Path) -> None:
     """The export has twenty megabytes and the caller reads nothing for some time. The process grows by a small part of
     this size.
     """
@@ -167,7 +169,7 @@ def shop_is_served(service: Service) -> bool:
         return all(other.client.get("/messages?limit=1").status_code == 200 for _ in range(20))
 
 
-def test_an_export_that_cannot_go_on_is_cut_off(own_server: OwnServer, tmp_path: Path) -> None:
+def test_an_export_is_cut_off_when_redis_stops(own_server: OwnServer, tmp_path: Path) -> None:
     """If Redis stops during an export, the caller's client notices it, there is no end line, and the log has the
     reason. If Redis stops before, the answer is 503.
     """
@@ -193,7 +195,7 @@ def test_an_export_that_cannot_go_on_is_cut_off(own_server: OwnServer, tmp_path:
         assert shop.client.get("/export").status_code == 503
 
 
-def test_a_shop_has_few_exports_at_the_same_time(shop: Shop, facebook: Facebook, service: Service) -> None:
+def test_a_third_export_of_a_shop_at_the_same_time_is_refused(shop: Shop, facebook: Facebook, service: Service) -> None:
     """Each export reads all stored data. When an export ends or its caller leaves, another export can begin."""
     fill(facebook, 2000)
     with export(shop), export(shop):
@@ -206,7 +208,7 @@ def test_a_shop_has_few_exports_at_the_same_time(shop: Shop, facebook: Facebook,
         wait_until_blocking(lambda: shop.client.get("/export").status_code == 200)
 
 
-def test_a_caller_who_goes_away_ends_the_export(shop: Shop, facebook: Facebook, service: Service) -> None:
+def test_an_export_ends_when_its_caller_disconnects(shop: Shop, facebook: Facebook, service: Service) -> None:
     """The service does not read on without a reader."""
     fill(facebook, 2000)
     begun = len(service.lines())
@@ -238,7 +240,7 @@ def test_the_command_writes_a_whole_copy(
     assert recorded.count(by) == 1  # the service may also write the counts of an earlier test
 
 
-def test_the_command_leaves_no_copy_that_only_looks_whole(service: Service, shop: Shop, tmp_path: Path) -> None:
+def test_a_refused_export_command_writes_no_file(service: Service, shop: Shop, tmp_path: Path) -> None:
     """The command reports a refusal in one sentence. An incomplete copy does not get the name of the file."""
     out = tmp_path / "copy.ndjson"
     to = ("--shop", "shop-1", "--out", str(out), "--url")

@@ -41,7 +41,7 @@ def pictures(graph: FakeGraph, facebook: Facebook, page: FakePage, *mids: str) -
     return list(mids)
 
 
-def test_an_attachment_has_the_address_that_facebook_gives_now(
+def test_an_attachment_has_the_current_address_of_facebook(
     graph: FakeGraph, graph_store: Server, graph_shop: GraphShop, facebook: Facebook, page: FakePage
 ) -> None:
     """Attachments are counted from 0 in the order of the message. One call fetches the address. The stored message does
@@ -71,7 +71,7 @@ def test_an_attachment_that_the_message_does_not_have_is_404_without_a_call(
 
 
 @pytest.mark.parametrize("place", ["x", "-1", "1.5", "%E1%9F%A1", "1" * 30])
-def test_a_place_that_is_no_number_is_refused(
+def test_an_attachment_position_that_is_not_a_number_is_refused(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, place: str
 ) -> None:
     """The refusal comes before any lookup."""
@@ -94,7 +94,7 @@ def test_an_attachment_that_facebook_does_not_show_any_more_is_404(
     assert refusal(graph_shop.client.get(f"/messages/{first}/attachments/0")) == (409, "reconnect_page")
 
 
-def test_an_attachment_takes_the_scope_of_facebooks_calls_and_the_shop_that_has_the_message(
+def test_an_attachment_needs_the_graph_scope_and_a_message_of_the_own_shop(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, facebook: Facebook, page: FakePage
 ) -> None:
     """The scope is `graph:read`. Another shop gets 404 for this message."""
@@ -110,7 +110,7 @@ def test_an_attachment_takes_the_scope_of_facebooks_calls_and_the_shop_that_has_
 
 
 @pytest.mark.parametrize("how", ["refused", "empty"])
-def test_a_customer_whose_profile_is_not_shown_has_the_name_of_the_conversation(
+def test_a_customer_without_a_profile_has_the_name_from_the_conversation(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, how: str
 ) -> None:
     """The answer has a name and an id and no picture. The service asks for nothing else of the conversation."""
@@ -122,7 +122,7 @@ def test_a_customer_whose_profile_is_not_shown_has_the_name_of_the_conversation(
     assert len(graph.seen.requests) == 2
 
 
-def test_a_customer_who_is_nowhere_is_404_and_one_without_a_name_is_an_id(
+def test_an_unknown_customer_is_answered_404_and_a_nameless_one_with_an_id(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """If the conversation has no name either, the answer for the profile decides."""

@@ -63,7 +63,7 @@ def ids(items: list[dict[str, Any]]) -> list[str]:
 
 @pytest.mark.parametrize("edge", EDGES)
 @pytest.mark.parametrize("gaps", [False, True], ids=["as-usual", "with-empty-pages"])
-def test_every_edge_is_walked_to_its_end_by_after(
+def test_a_walk_with_after_reaches_the_end_of_every_edge(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, edge: str, gaps: bool
 ) -> None:
     """The walk has each item once, in Facebook's order. An empty page in the middle is not the end. The last `after` is
@@ -80,7 +80,7 @@ def test_every_edge_is_walked_to_its_end_by_after(
 
 
 @pytest.mark.parametrize("edge", EDGES)
-def test_an_answer_holds_items_and_after_and_nothing_of_facebooks_paging(
+def test_an_answer_has_only_items_and_after_and_no_paging_of_facebook(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, edge: str
 ) -> None:
     """No level of the answer has an address of Graph, a token, a proof, or the object that Graph puts around a list.
@@ -101,7 +101,7 @@ def test_an_answer_holds_items_and_after_and_nothing_of_facebooks_paging(
 
 
 @pytest.mark.parametrize("edge", EDGES)
-def test_an_address_with_the_token_is_left_out_wherever_facebook_puts_it(
+def test_an_address_with_the_token_is_left_out_in_every_place(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, edge: str
 ) -> None:
     """Facebook puts it beside a list, apart from a list, into a field, or next to a person's name. The rest of the item
@@ -146,9 +146,7 @@ def test_each_call_names_version_fields_and_a_timed_proof_and_hides_the_token(
     assert graph.seen.tokens_in_urls == []
 
 
-def test_a_post_has_facebooks_names_its_numbers_and_its_pictures(
-    graph: FakeGraph, graph_shop: GraphShop, page: FakePage
-) -> None:
+def test_a_post_has_its_fields_counts_and_pictures(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
     """The counts come from the summaries, and attachments are a plain list. A field without a value is absent, not
     null.
     """
@@ -170,7 +168,7 @@ def test_a_post_has_facebooks_names_its_numbers_and_its_pictures(
     assert None not in second.values()
 
 
-def test_a_comment_tells_its_writer_only_where_facebook_does(
+def test_a_comment_names_its_writer_only_if_facebook_does(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """`from` is absent if Facebook hides the writer. A reply names its parent. An empty text stays empty."""
@@ -191,7 +189,7 @@ def test_a_comment_tells_its_writer_only_where_facebook_does(
 
 
 @pytest.mark.parametrize("of", ["comments", "replies"])
-def test_comments_come_in_the_order_and_depth_that_is_asked_for(
+def test_comments_come_in_the_requested_order_and_depth(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, of: str
 ) -> None:
     """`order`, `filter` and `since` are parameters of Graph."""
@@ -214,7 +212,7 @@ def test_comments_come_in_the_order_and_depth_that_is_asked_for(
     assert walked(since=rfc3339(own[1].rank[0])) == expected[1:]
 
 
-def test_posts_are_cut_out_by_since_and_until(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
+def test_since_and_until_limit_the_posts(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
     """Both can have any form of a time that the API accepts. Graph gets seconds."""
     start = (now() - 60 * MINUTE) // 1000 * 1000
     posts = [graph.world.add_post(page, f"post {n}", at=start + n * MINUTE).id for n in range(5)]
@@ -247,7 +245,7 @@ def test_posts_are_cut_out_by_since_and_until(graph: FakeGraph, graph_shop: Grap
     ],
     ids=str,
 )
-def test_what_an_edge_does_not_know_is_refused_without_asking_facebook(
+def test_an_invalid_parameter_of_an_edge_is_refused_without_a_call_of_graph(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, edge: str, query: dict[str, str | int]
 ) -> None:
     """The answer is 400, and Graph gets no call."""
@@ -256,7 +254,9 @@ def test_what_an_edge_does_not_know_is_refused_without_asking_facebook(
 
 
 @pytest.mark.parametrize("limit", [1, 100])
-def test_the_bounds_of_limit_are_passed_on(graph: FakeGraph, graph_shop: GraphShop, page: FakePage, limit: int) -> None:
+def test_graph_gets_the_smallest_and_the_largest_limit(
+    graph: FakeGraph, graph_shop: GraphShop, page: FakePage, limit: int
+) -> None:
     """`limit` is at least one item and at most a hundred. Without `limit` it is twenty-five."""
     graph.world.add_post(page, "one")
     graph.world.add_post(page, "two")
@@ -265,7 +265,7 @@ def test_the_bounds_of_limit_are_passed_on(graph: FakeGraph, graph_shop: GraphSh
     assert [asked.params["limit"] for asked in graph.seen.requests] == [str(limit), "25"]
 
 
-def test_a_cursor_that_is_none_is_refused_as_facebook_does(
+def test_an_invalid_cursor_is_answered_with_facebooks_refusal(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """The answer is 400 `parameter_refused`, and the call is not repeated."""
@@ -274,7 +274,7 @@ def test_a_cursor_that_is_none_is_refused_as_facebook_does(
     assert graph.seen.total == 1
 
 
-def test_an_edge_without_anything_is_an_empty_list_and_an_end(
+def test_an_edge_without_items_is_an_empty_list_with_an_end(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """The answer is not 404."""
@@ -284,7 +284,7 @@ def test_an_edge_without_anything_is_an_empty_list_and_an_end(
 
 
 @pytest.mark.parametrize("gaps", [False, True], ids=["as-usual", "with-empty-pages"])
-def test_videos_come_from_the_posts_where_facebook_does_not_list_them(
+def test_videos_come_from_the_posts_if_facebook_does_not_list_them(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, gaps: bool
 ) -> None:
     """Both ways give the same ids, newest first. A page without a video is empty and is not the end."""
@@ -307,7 +307,7 @@ def test_videos_come_from_the_posts_where_facebook_does_not_list_them(
     assert len(graph.seen.of("/videos")) == 1, "the cursor tells which list it belongs to"
 
 
-def test_a_walk_of_videos_that_are_listed_never_goes_over_to_posts(
+def test_a_walk_of_the_list_of_videos_does_not_change_to_posts(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """A cursor of the list of videos has no meaning in the list of posts, so a refusal in the middle of a walk is
@@ -321,7 +321,7 @@ def test_a_walk_of_videos_that_are_listed_never_goes_over_to_posts(
     assert graph.seen.of("/published_posts") == []
 
 
-def test_a_conversation_and_its_messages_are_told_without_anybodys_address(
+def test_a_conversation_and_its_messages_have_no_email_address(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """The service leaves out Facebook's invented e-mail addresses. Names and ids stay."""
@@ -341,9 +341,7 @@ def test_a_conversation_and_its_messages_are_told_without_anybodys_address(
     assert "attachments" not in messages[1]
 
 
-def test_a_customer_is_one_item_with_what_facebook_tells(
-    graph: FakeGraph, graph_shop: GraphShop, page: FakePage
-) -> None:
+def test_a_customer_is_one_item_with_name_and_picture(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
     """The item has a name and a picture, or only the id if Facebook says nothing. The answer is 404 if Facebook has no
     profile or no such person.
     """
@@ -358,7 +356,7 @@ def test_a_customer_is_one_item_with_what_facebook_tells(
     assert refusal(graph_shop.ask(page.id, "customers/7999999999999999")) == (404, "object_not_found")
 
 
-def test_several_customers_are_asked_for_in_one_call(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
+def test_one_request_returns_several_customers(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
     """Each customer comes with its conversation, in the order of the request. Customers that Facebook refuses are in a
     separate list.
     """
@@ -379,7 +377,7 @@ def test_several_customers_are_asked_for_in_one_call(graph: FakeGraph, graph_sho
 
 
 @pytest.mark.parametrize("ids", ["", "a", "1", "1_2,", ",1_2", "1_2;3_4", ",".join(["1_2"] * 51), "1_2/../x"])
-def test_ids_that_are_none_are_refused_before_facebook_is_asked(
+def test_invalid_customer_ids_are_refused_without_a_call_of_graph(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, ids: str
 ) -> None:
     """An id has a Page and a customer, and a request has at most fifty ids."""
@@ -388,7 +386,7 @@ def test_ids_that_are_none_are_refused_before_facebook_is_asked(
     assert len(graph.seen.requests) == before
 
 
-def test_another_shop_sees_neither_the_page_nor_what_is_on_it(
+def test_another_shop_cannot_read_the_page_or_its_content(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """The answer is 404, as for a Page that no shop has. Graph gets no call."""
@@ -402,15 +400,13 @@ def test_another_shop_sees_neither_the_page_nor_what_is_on_it(
     assert graph.seen.total == 0
 
 
-def test_a_post_of_another_page_is_not_shown_by_ones_own(
-    graph: FakeGraph, graph_shop: GraphShop, page: FakePage
-) -> None:
+def test_a_page_does_not_show_a_post_of_another_page(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
     """Facebook decides this by the Page's token, and the API answers 404."""
     post = graph.world.add_post(new_page(graph.world), "another shop's")
     assert refusal(graph_shop.ask(page.id, f"posts/{post.id}/comments")) == (404, "object_not_found")
 
 
-def test_a_page_without_a_token_is_answered_reconnect(graph: FakeGraph, graph_shop: GraphShop) -> None:
+def test_a_call_for_a_page_without_a_token_is_answered_reconnect_page(graph: FakeGraph, graph_shop: GraphShop) -> None:
     """The answer is 409, and Graph gets no call."""
     bare = new_page(graph.world)
     graph_shop.connect(bare.id)
@@ -419,7 +415,7 @@ def test_a_page_without_a_token_is_answered_reconnect(graph: FakeGraph, graph_sh
 
 
 @pytest.mark.parametrize("scope", ["messages:read", "messages:purge", "shop:admin"])
-def test_only_the_scope_of_graph_opens_it(
+def test_only_a_token_with_the_graph_scope_can_read_posts(
     graph: FakeGraph, graph_service: Service, page: FakePage, scope: Scope
 ) -> None:
     """Another scope is answered 403, and a missing token 401. The scope of Graph opens no other route."""
@@ -443,7 +439,7 @@ OBJECTS: Final = ("posts/{}/comments", "comments/{}/replies", "conversations/{}/
 
 
 @pytest.mark.parametrize("template", OBJECTS)
-def test_an_odd_id_is_refused_and_leads_nowhere_else(
+def test_an_unusual_id_is_refused_and_reaches_no_other_edge(
     graph: FakeGraph, graph_service: Service, page: FakePage, template: str
 ) -> None:
     """The answer is 400 or 404 and never 5xx. If Graph gets a call, it is for the right edge and a possible id."""
@@ -461,7 +457,9 @@ def test_an_odd_id_is_refused_and_leads_nowhere_else(
 
 
 @pytest.mark.parametrize("odd", ["..", "%2e%2e", "me", "a%2fb", "1" * 600, "104200000000001%3F"])
-def test_an_odd_page_is_nobodys(graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, odd: str) -> None:
+def test_an_unusual_page_id_is_refused_without_a_call_of_graph(
+    graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, odd: str
+) -> None:
     """The answer is 400 or 404, and Graph gets no call. Such a Page cannot be connected either."""
     for edge in ("posts", "customers/1"):
         assert raw_get(graph_service, f"/v1/shops/shop-1/pages/{odd}/{edge}") in {400, 404}

@@ -214,7 +214,7 @@ def _flat(value: Any) -> Iterator[bytes]:
             yield from _flat(one)
 
 
-def test_what_graph_says_is_afterwards_nowhere(tmp_path: Path) -> None:
+def test_content_and_secrets_of_graph_are_not_stored_or_logged(tmp_path: Path) -> None:
     """The content is not in Valkey or its files, DATA_DIR, logs of the most detailed level, temporary files, metrics or
     open files.
 

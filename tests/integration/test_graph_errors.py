@@ -162,7 +162,7 @@ def test_a_limit_of_the_app_stops_every_page_on_every_replica(replicas: tuple[Fa
     assert graph.seen.total == 1
 
 
-def test_usage_of_the_app_at_its_limit_stops_every_page_before_facebook_does(
+def test_app_usage_at_the_limit_stops_the_next_call_of_every_page(
     replicas: tuple[FakeGraph, Service, Service],
 ) -> None:
     """The call whose answer reports the usage succeeds. The next call is not made."""
@@ -200,7 +200,7 @@ def test_replicas_share_a_hold_and_the_pace_of_conversations(replicas: tuple[Fak
     assert graph.seen.total == 0
 
 
-def test_a_throttled_page_waits_as_long_as_facebook_says_and_alone(
+def test_only_the_throttled_page_waits_for_the_time_that_facebook_says(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """For the minutes in the header there is no call for this budget. Other Pages and the Page's
@@ -220,7 +220,9 @@ def test_a_throttled_page_waits_as_long_as_facebook_says_and_alone(
     assert graph_shop.fetch(page.id, "conversations")["items"] == []
 
 
-def test_a_burst_of_conversations_is_over_in_seconds(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
+def test_code_613_throttles_conversations_for_five_seconds(
+    graph: FakeGraph, graph_shop: GraphShop, page: FakePage
+) -> None:
     """For conversations, code 613 is the limit of two calls per second."""
     graph.faults.script(page.id, throttles(613))
     answer = graph_shop.ask(page.id, "conversations")
@@ -242,7 +244,7 @@ def test_usage_near_the_limit_slows_calls_down(graph: FakeGraph, graph_shop: Gra
 @pytest.mark.parametrize(
     ("kind", "edge", "free"), [("pages", "posts", "conversations"), ("messenger", "conversations", "posts")]
 )
-def test_usage_at_the_limit_stops_calls_before_facebook_does(
+def test_usage_at_the_limit_stops_the_next_call(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, kind: Any, edge: str, free: str
 ) -> None:
     """The call whose answer reports the usage succeeds. The next call is answered 429 for as long as Facebook said."""
@@ -272,7 +274,7 @@ def test_usage_at_the_limit_stops_calls_before_facebook_does(
     ],
     ids=lambda value: value if isinstance(value, str) else str(value)[:40],
 )
-def test_a_hiccup_is_tried_again_and_an_outage_is_answered_502(
+def test_a_single_failure_is_retried_and_an_outage_is_answered_502(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, fault: Fault, reason: str
 ) -> None:
     """The caller does not notice a single failure. After the last try, the failure is the answer."""
@@ -293,9 +295,7 @@ def test_a_redirect_is_not_followed(graph: FakeGraph, graph_shop: GraphShop, pag
     assert graph.seen.of("elsewhere") == []
 
 
-def test_a_next_that_leads_elsewhere_is_neither_followed_nor_passed_on(
-    graph: FakeGraph, graph_shop: GraphShop, page: FakePage
-) -> None:
+def test_a_wrong_next_address_is_not_followed(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
     """The service only checks that `next` exists. It continues from the cursor beside it."""
     posts = [graph.world.add_post(page, f"post {number}").id for number in range(3)]
 
@@ -308,7 +308,7 @@ def test_a_next_that_leads_elsewhere_is_neither_followed_nor_passed_on(
     assert graph.seen.of("elsewhere") == []
 
 
-def test_facebooks_wish_for_less_halves_what_is_asked_for_and_loses_nothing(
+def test_a_reduce_request_of_facebook_halves_the_limit_and_loses_no_item(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """The service asks for 25, 12, 6 and 3 items. `after` continues behind the three items of the answer."""
@@ -320,7 +320,7 @@ def test_facebooks_wish_for_less_halves_what_is_asked_for_and_loses_nothing(
     assert [item["id"] for item in graph_shop.items(page.id, "posts")] == posts[::-1]
 
 
-def test_an_answer_beyond_the_cap_is_asked_for_in_smaller_pieces(
+def test_a_too_large_answer_is_requested_again_with_a_smaller_limit(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """The service does not read such an answer to its end. If a single item with only its id and times is too large,
@@ -335,9 +335,7 @@ def test_an_answer_beyond_the_cap_is_asked_for_in_smaller_pieces(
     assert refusal(graph_shop.ask(page.id, "posts", limit=2)) == (502, "too_much_data")
 
 
-def test_a_graph_that_knows_only_the_old_proof_is_met_once_and_remembered(
-    own_server: OwnServer, tmp_path: Path
-) -> None:
+def test_the_service_remembers_that_graph_accepts_only_the_old_proof(own_server: OwnServer, tmp_path: Path) -> None:
     """The service sends the other form of the proof at once, and first from then on."""
     with (
         running_facebook() as graph,
@@ -353,7 +351,7 @@ def test_a_graph_that_knows_only_the_old_proof_is_met_once_and_remembered(
         assert [asked.proof for asked in graph.seen.requests][3:] == ["untimed"]
 
 
-def test_calls_are_counted_by_edge_and_by_how_they_ended(
+def test_calls_are_counted_by_edge_and_result(
     graph: FakeGraph, graph_shop: GraphShop, graph_operator: Operator, page: FakePage
 ) -> None:
     """Each try counts as a call. Retries, holds, usage and the time of each call have their own metrics."""

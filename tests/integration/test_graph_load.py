@@ -32,7 +32,7 @@ SENT_AWAY: Final = 4
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the largest memory from /proc")
-def test_ten_thousand_comments_are_walked_with_memory_flat(
+def test_a_walk_of_ten_thousand_comments_does_not_increase_memory(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """The walk has each comment once, in Facebook's order. The largest memory of the service does not grow."""
@@ -53,7 +53,7 @@ def test_ten_thousand_comments_are_walked_with_memory_flat(
     assert most_ever_held(graph_service) - before < MOST_GROWTH
 
 
-async def test_a_page_that_stalls_stands_in_the_way_of_no_other(
+async def test_a_stalled_page_does_not_delay_other_pages(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop
 ) -> None:
     """Its four places are taken, its queue is full, and further callers are refused. Meanwhile the readers of all other

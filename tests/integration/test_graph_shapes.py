@@ -30,7 +30,7 @@ NOWHERE: Final = (
     ],
     ids=["2018247", "2018001"],
 )
-def test_a_refused_profile_is_told_by_its_kind(
+def test_the_answer_for_a_refused_profile_names_the_kind_of_refusal(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, fails: Fails, expected: str
 ) -> None:
     """This happens if the conversation has no name either. Another customer's name is answered all the same."""
@@ -60,7 +60,7 @@ def test_a_refused_profile_is_told_by_its_kind(
     ],
     ids=["nowhere", "permission", "12", "21", "-3"],
 )
-def test_a_refusal_without_a_subcode_is_read_by_its_words(
+def test_the_text_of_a_refusal_without_a_subcode_gives_its_reason(
     graph: FakeGraph,
     graph_shop: GraphShop,
     page: FakePage,
@@ -75,14 +75,14 @@ def test_a_refusal_without_a_subcode_is_read_by_its_words(
     assert named in answer.json()["detail"]
 
 
-def test_minus_3_is_tried_again(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
+def test_error_code_minus_3_is_retried(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
     """The next try succeeds."""
     made_up(graph.world, page, posts=1)
     graph.faults.script("/published_posts", Fails(-3, status=400))
     assert len(graph_shop.items(page.id, "posts")) == 1
 
 
-def test_a_field_that_the_version_does_not_have_is_left_out_and_the_rest_answered(
+def test_an_unknown_field_of_graph_is_left_out_and_the_other_fields_are_answered(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, graph_operator: Operator
 ) -> None:
     """The service asks for the field once and not again. A metric names the field."""
@@ -100,7 +100,7 @@ def test_a_field_that_the_version_does_not_have_is_left_out_and_the_rest_answere
 
 
 @pytest.mark.parametrize("shape", [without_cursors, by_time], ids=["after", "until and __paging_token"])
-def test_a_list_without_cursors_goes_on_by_the_address_of_its_next_page(
+def test_a_list_without_cursors_continues_with_the_address_of_its_next_page(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, shape: Any
 ) -> None:
     """The walk reaches the end. The API passes on the position in the list, and no other part of the address and no
@@ -117,7 +117,7 @@ def test_a_list_without_cursors_goes_on_by_the_address_of_its_next_page(
 
 
 @pytest.mark.parametrize(("level", "kept", "lost"), [(1, "message", "attachments"), (2, "created_time", "message")])
-def test_an_item_that_is_too_much_even_alone_comes_with_fewer_fields_and_the_list_goes_on(
+def test_a_too_large_item_has_fewer_fields_and_the_list_continues(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, level: int, kept: str, lost: str
 ) -> None:
     """The item says that it is partial and names the missing fields. The items behind it are complete."""

@@ -50,7 +50,7 @@ def test_the_challenge_comes_back_byte_for_byte(service: Service, encoded: str, 
         "hub.mode=subscribe&hub.verify_token=%FF%FE&hub.challenge=canary",
     ],
 )
-def test_anything_else_is_refused_without_an_echo(service: Service, query: str) -> None:
+def test_any_other_request_is_refused_without_the_challenge(service: Service, query: str) -> None:
     """The answer is 403 and contains neither the challenge nor the token."""
     answer = ask(service, query)
     assert answer.status_code == 403

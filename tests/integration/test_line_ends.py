@@ -26,7 +26,7 @@ def test_a_user_agents_control_characters_are_escaped_in_the_log(service: Servic
         assert sign not in log
 
 
-def test_no_line_of_a_stream_or_an_export_ends_within_a_text(service: Service, shop: Shop, facebook: Facebook) -> None:
+def test_a_text_does_not_end_a_line_of_a_stream_or_an_export(service: Service, shop: Shop, facebook: Facebook) -> None:
     """A reader that splits lines by Unicode's rules gets complete events."""
     with Viewer(service.url) as viewer:
         viewer.ready()

@@ -35,7 +35,7 @@ def test_running_and_recent_live_videos_are_listed_newest_first(
     assert "stream_url" not in json.dumps(listed)
 
 
-def test_every_comment_of_a_live_video_comes_in_the_order_that_is_asked_for(
+def test_all_comments_of_a_live_video_come_in_the_requested_order(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """They come page by page. Comments that Facebook ranks low are included, because a buyer often writes only a
@@ -59,7 +59,7 @@ def test_every_comment_of_a_live_video_comes_in_the_order_that_is_asked_for(
     assert again["items"][0]["message"] == "A5", "what is said meanwhile is there at the next call"
 
 
-def test_where_facebook_does_not_list_live_videos_they_are_found_among_the_videos(
+def test_live_videos_come_from_the_videos_if_facebook_does_not_list_them(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """The fields have the same names. The comments are those of the recording, which are the same comments."""
@@ -78,7 +78,7 @@ def test_where_facebook_does_not_list_live_videos_they_are_found_among_the_video
     assert graph_shop.ask(page.id, "live-videos").status_code in {400, 404, 409}
 
 
-def test_a_live_video_that_is_not_there_is_404_and_a_word_is_no_id(
+def test_an_unknown_live_video_is_answered_404_and_an_invalid_id_400(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
     """A live video of another Page is not shown either."""
@@ -93,9 +93,7 @@ def changed(facebook: Facebook, field: str, value: Document) -> None:
     assert facebook.deliver(body).status_code == 200
 
 
-def test_viewers_see_which_live_video_began_and_which_post_mentions_the_page(
-    service: Service, facebook: Facebook, shop: Shop
-) -> None:
+def test_viewers_get_events_of_live_videos_and_mentions(service: Service, facebook: Facebook, shop: Shop) -> None:
     """The event has the ids for calls of Facebook and the status. Ids can be numbers or texts.
     Nothing of it is stored.
     """
@@ -117,7 +115,7 @@ def test_viewers_see_which_live_video_began_and_which_post_mentions_the_page(
     assert shop.ids() == []
 
 
-def test_a_page_is_subscribed_to_both(page: FakePage) -> None:
+def test_a_page_is_subscribed_to_live_videos_and_mentions(page: FakePage) -> None:
     """Facebook delivers the subscribed fields."""
     (fields,) = page.subscriptions.values()
     assert {"mention", "live_videos"} <= {*fields}

@@ -45,7 +45,7 @@ checks.positive_data_acceptance.enabled = false
 
 
 @pytest.mark.timeout(BUSY_SECONDS + 60)
-def test_no_call_is_a_5xx_and_every_answer_is_as_described(valkey_url: str, tmp_path: Path) -> None:
+def test_no_call_gets_a_5xx_and_every_answer_matches_the_description(valkey_url: str, tmp_path: Path) -> None:
     """With a token for every shop, the test sends the examples, limits, random valid and invalid calls, and sequences
     of calls.
 
@@ -81,7 +81,7 @@ def test_no_call_is_a_5xx_and_every_answer_is_as_described(valkey_url: str, tmp_
         assert [line for line in service.lines() if line.get("status", 0) >= 500] == []
 
 
-def test_it_is_openapi_3_1_and_has_every_call_of_the_contract(service: Service) -> None:
+def test_the_description_is_openapi_3_1_and_has_every_call_of_the_contract(service: Service) -> None:
     """Every caller can read the description without a token."""
     assert described(service) >= {
         *("GET /stream", "POST /stream-ticket"),

@@ -62,12 +62,12 @@ def test_an_encoded_slash_never_divides_a_path(service: Service, shop: Shop, fac
 
 
 @pytest.mark.parametrize("path", ["/console/%2F", "/%2F", "/docs%2F", "/console/x/%2Fy", "/%2Fwebhook"])
-def test_elsewhere_an_encoded_slash_leads_nowhere(service: Service, shop: Shop, path: str) -> None:
+def test_an_encoded_slash_in_a_path_without_ids_is_answered_404(service: Service, shop: Shop, path: str) -> None:
     """On paths without ids, an encoded slash is answered 404."""
     assert refusal(shop.client.get(f"{service.url}{path}"))[0] == 404
 
 
-def test_a_shop_of_any_id(service: Service) -> None:
+def test_a_shop_with_a_slash_in_its_id_is_read(service: Service) -> None:
     """The path and the token have the same shop."""
     with Shop(service.url, "a/b", mint("a/b")) as own:
         answer = own.client.get(f"{service.url}/v1/shops/a%2Fb")

@@ -17,7 +17,7 @@ def messages(server: Server) -> dict[bytes, bytes]:
         return {key: client.dump(key) or b"" for key in client.scan_iter("m:*")}
 
 
-def test_every_answer_has_them_and_nothing_keeps_them(
+def test_every_answer_has_the_phone_numbers_and_they_are_not_stored(
     facebook: Facebook, shop: Shop, valkey: Server, service: Service
 ) -> None:
     """The service finds the numbers at each reading. Messages do not change, and the numbers are not in other stored

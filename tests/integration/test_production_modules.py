@@ -63,7 +63,7 @@ def production(*arguments: str) -> list[str]:
     return [sys.executable, "-c", AS_IN_PRODUCTION, *arguments]
 
 
-def test_serve_runs_on_what_production_installs_and_loads_no_other_command(valkey: Server, tmp_path: Path) -> None:
+def test_serve_needs_only_production_packages_and_loads_no_other_command(valkey: Server, tmp_path: Path) -> None:
     """The test looks at every module that a serving process has loaded when it ends."""
     loaded = tmp_path / "loaded"
     environ = environment(valkey.url, ABSENT=json.dumps(absent()), LOADED=str(loaded), PYTHONPATH=str(Path.cwd()))
@@ -86,7 +86,7 @@ def test_a_supervisor_loads_nothing_of_the_application() -> None:
     assert {*loaded.stdout.split()} & {"api", "webhook", "graph_client", "redis", "cryptography", "msgspec"} == set()
 
 
-def test_commands_that_need_the_simulator_say_so_where_it_is_not_installed(tmp_path: Path) -> None:
+def test_commands_report_that_the_simulator_is_not_installed(tmp_path: Path) -> None:
     """The command prints one sentence with the remedy and no traceback, and ends with exit code 1. The list of commands
     still works.
     """

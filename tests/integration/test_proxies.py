@@ -109,7 +109,7 @@ def test_a_large_delivery_is_stored_and_a_larger_one_refused(proxy: Proxy, servi
         assert web.post("/facebook/deauthorize", content=b" " * 70_000).status_code in refused
 
 
-def test_a_clients_own_forwarded_address_is_not_believed(proxy: Proxy, services: list[Service]) -> None:
+def test_a_forwarded_address_from_a_client_is_ignored(proxy: Proxy, services: list[Service]) -> None:
     """The log has the address that the proxy saw."""
     with client(proxy) as web:
         assert web.get("/v1/nothing", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 404
@@ -188,9 +188,7 @@ async def _deliver_and_kill(proxy: Proxy, killed: Service, other: Service) -> No
 
 
 @pytest.mark.parametrize("name", [name for name in proxies.PROXIES if name != "caddy"])
-def test_only_what_the_service_takes_for_a_delivery_is_without_limits(
-    name: str, services: list[Service], tmp_path: Path
-) -> None:
+def test_only_deliveries_have_no_rate_limit(name: str, services: list[Service], tmp_path: Path) -> None:
     """Other methods are limited like every request of a client. Caddy has no such limits: docs/adr/0021."""
     try:
         # This test has its own proxy, which refuses this machine for some seconds afterwards.

@@ -81,7 +81,7 @@ def read_p99(shop: Shop, until: Callable[[int], bool]) -> float:
 
 
 @pytest.mark.timeout(120)
-def test_of_many_purged_messages_none_is_readable_after_the_answer(
+def test_a_purge_of_many_messages_makes_all_of_them_unreadable_at_its_answer(
     valkey: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two services use one Redis. The messages are erased soon after the answer. The other shop is read meanwhile and

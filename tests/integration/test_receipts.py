@@ -24,9 +24,7 @@ def keys_of(service: Service) -> httpx2.Response:
 
 
 @pytest.mark.parametrize("path", ["/messages", f"/conversations/{PAGE}_{CUSTOMER}", "/messages/m_1", f"/pages/{PAGE}"])
-def test_every_receipt_is_signed_once_it_is_complete(
-    service: Service, shop: Shop, facebook: Facebook, path: str
-) -> None:
+def test_every_complete_receipt_is_signed(service: Service, shop: Shop, facebook: Facebook, path: str) -> None:
     """The receipt is the same each time it is read."""
     assert facebook.text("m_1").status_code == 200
     receipt = shop.purge(path)
@@ -37,14 +35,16 @@ def test_every_receipt_is_signed_once_it_is_complete(
     assert payload == {"shop": "shop-1", **receipt}
 
 
-def test_the_keys_are_for_anybody(service: Service) -> None:
+def test_the_keys_are_public(service: Service) -> None:
     """The answer is public and can be cached for an hour."""
     answer = keys_of(service)
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "public, max-age=3600")
     assert [key["alg"] for key in answer.json()["keys"]] == ["EdDSA"]
 
 
-def test_the_command_verifies_and_says_what_was_signed(service: Service, shop: Shop, tmp_path: Path) -> None:
+def test_the_command_verifies_a_receipt_and_shows_its_signed_fields(
+    service: Service, shop: Shop, tmp_path: Path
+) -> None:
     """The keys are those of the service, of a file, or made from SEAL_KEYS. A receipt that was not signed causes exit
     code 1.
     """
@@ -64,7 +64,7 @@ def test_the_command_verifies_and_says_what_was_signed(service: Service, shop: S
     )
 
 
-def test_the_command_says_when_it_cannot_tell(tmp_path: Path) -> None:
+def test_the_command_reports_that_it_cannot_verify(tmp_path: Path) -> None:
     """Without keys, without a receipt, or with both kinds of keys, the command prints one sentence and never ends with
     exit code 0.
     """

@@ -65,7 +65,7 @@ async def reason(url: str, tls: Tls) -> str:
     return refusal.value.reason
 
 
-async def test_one_server_over_tls(encrypted: int, pki: Pki) -> None:
+async def test_one_server_over_tls_needs_the_authority_and_the_client_certificate(encrypted: int, pki: Pki) -> None:
     """The authority and the client certificate are both needed. Without one of them, the reason says which one is
     missing.
     """
@@ -80,7 +80,7 @@ async def test_one_server_over_tls(encrypted: int, pki: Pki) -> None:
     assert why == "redis_tls_refused"
 
 
-async def test_sentinels_over_tls_with_a_login_of_their_own(encrypted: int, pki: Pki, tmp_path: Path) -> None:
+async def test_sentinels_over_tls_use_their_own_password(encrypted: int, pki: Pki, tmp_path: Path) -> None:
     """Only the Sentinel gets the Sentinel's password. A wrong password has its own reason."""
     (port,) = free_ports(1)
     options = "\n".join(
@@ -109,7 +109,7 @@ def _knows_the_primary(port: int, pki: Pki) -> bool:
         return False
 
 
-async def test_a_cluster_over_tls(own_server: OwnServer, pki: Pki) -> None:
+async def test_a_cluster_over_tls_stores_and_returns_a_message(own_server: OwnServer, pki: Pki) -> None:
     """For a client, one node with all slots is a cluster."""
     (port,) = free_ports(1)
     extra = ["--tls-port", str(port), "--tls-cluster", "yes", "--cluster-enabled", "yes", *pki.server_options]

@@ -30,7 +30,7 @@ def assert_tells_nothing(answer: httpx2.Response, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_a_forged_delivery_is_refused_and_nothing_of_it_kept(
+def test_a_forged_delivery_is_refused_and_not_stored(
     facebook: Facebook, shop: Shop, operator: Operator, forgery: Forgery
 ) -> None:
     """The answer is 401 for no signature, the signature of another app or another body, a cut signature, and SHA-1
@@ -74,7 +74,7 @@ def test_a_chunked_body_is_refused_when_it_has_become_too_large(service: Service
     assert _status(service, head + chunk + chunk) == 413
 
 
-def test_a_body_of_just_the_largest_size_is_taken(facebook: Facebook, shop: Shop) -> None:
+def test_a_body_of_exactly_the_largest_size_is_accepted(facebook: Facebook, shop: Shop) -> None:
     """The limit is the largest accepted size, not the smallest refused size."""
     body = serialize(texts(["m_1"]))
     assert facebook.deliver(body + b" " * (MOST - len(body))).status_code == 200

@@ -79,7 +79,7 @@ def gone(client: redis.Redis, pid: int, needles: set[bytes]) -> bool:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("how", ["expired", "purged"])
-def test_what_is_removed_leaves_memory_and_files(
+def test_removed_messages_disappear_from_memory_and_files(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path, how: Literal["expired", "purged"]
 ) -> None:
     """The text is never there. The encrypted body is not in freed memory, and after the rewrite it is not on disk."""

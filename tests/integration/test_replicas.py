@@ -19,7 +19,7 @@ def other(service: Service, valkey_url: str, tmp_path: Path) -> Iterator[Service
         yield second
 
 
-def test_a_page_connected_at_one_is_stored_by_the_other_at_once(service: Service, other: Service) -> None:
+def test_a_page_connected_at_one_replica_is_known_to_another_at_once(service: Service, other: Service) -> None:
     """This is true even if the other service has just counted the Page as unknown."""
     with Shop(service.url) as shop, Facebook(other.url) as facebook:
         assert facebook.text("m_early").status_code == 200
@@ -28,7 +28,7 @@ def test_a_page_connected_at_one_is_stored_by_the_other_at_once(service: Service
         assert shop.ids() == ["m_1"]
 
 
-def test_a_pause_at_one_holds_at_the_other_at_once(service: Service, other: Service) -> None:
+def test_a_pause_at_one_replica_is_valid_at_another_at_once(service: Service, other: Service) -> None:
     """The end of the pause is valid at once too. Messages that came meanwhile are counted and not stored."""
     with Shop(service.url) as shop, Facebook(other.url) as facebook, Operator(other.ops_url) as operator:
         shop.connect()
@@ -45,7 +45,7 @@ def test_a_pause_at_one_holds_at_the_other_at_once(service: Service, other: Serv
         assert shop.ids() == ["m_after", "m_before"]
 
 
-def test_a_page_that_moves_takes_its_new_messages_to_the_new_shop(service: Service, other: Service) -> None:
+def test_new_messages_of_a_moved_page_go_to_the_new_shop(service: Service, other: Service) -> None:
     """The Page is disconnected at one service and connected to another shop at the other. The message arrives at the
     service that remembers the old shop.
     """
@@ -63,7 +63,7 @@ def test_a_page_that_moves_takes_its_new_messages_to_the_new_shop(service: Servi
         assert old.get("/pages") == {"pages": []}
 
 
-def test_a_message_delivered_to_both_is_stored_once(service: Service, other: Service) -> None:
+def test_a_message_delivered_to_two_replicas_is_stored_once(service: Service, other: Service) -> None:
     """Facebook's repetition can arrive at any replica."""
     with Shop(service.url) as shop, Facebook(service.url) as here, Facebook(other.url) as there:
         shop.connect()
@@ -73,7 +73,7 @@ def test_a_message_delivered_to_both_is_stored_once(service: Service, other: Ser
 
 
 @pytest.mark.parametrize("path", ["/messages", f"/conversations/{PAGE}_7000000000000001", "/messages/m_1"])
-def test_what_is_purged_at_one_is_unreadable_at_the_other_and_does_not_come_back(
+def test_messages_purged_at_one_replica_are_unreadable_at_another_and_stay_purged(
     service: Service, other: Service, path: str
 ) -> None:
     """A shop, a conversation and a message are purged. The other service shows nothing at the moment of the 200, and

@@ -134,7 +134,7 @@ def test_commands_find_the_run_by_its_data_dir(data: Path) -> None:
     assert not (data / "running.json").exists()
 
 
-def test_env_prints_what_other_programs_need(data: Path) -> None:
+def test_env_prints_the_settings_for_other_programs(data: Path) -> None:
     """A shell can read the output, and then a command works without DATA_DIR."""
     done = called(data, "env")
     assert (done.returncode, str(data) in done.stderr) == (1, True)
@@ -147,7 +147,7 @@ def test_env_prints_what_other_programs_need(data: Path) -> None:
         assert (elsewhere.returncode, "1 Page" in elsewhere.stdout) == (0, True), elsewhere.stderr
 
 
-def test_the_hosts_name_alone_leads_to_the_console(data: Path) -> None:
+def test_the_address_without_a_path_leads_to_the_console(data: Path) -> None:
     """A person can type the address without a path."""
     with running(data, "--quiet-shop") as inbox:
         answer = httpx2.get(f"{inbox.address}/", follow_redirects=True, trust_env=False, verify=NO_TLS)
@@ -165,9 +165,7 @@ def test_a_second_run_does_not_wipe_the_log_of_the_first(data: Path) -> None:
         assert (data / "running.json").exists()
 
 
-def test_a_second_run_on_a_redis_of_its_own_does_not_end_what_commands_find_of_the_first(
-    data: Path, valkey_url: str
-) -> None:
+def test_a_second_run_in_the_same_data_dir_is_refused_and_changes_no_settings_file(data: Path, valkey_url: str) -> None:
     """The data directory belongs to the first run, whatever Redis each run has."""
     with running(data, "--quiet-shop", REDIS_URL=valkey_url):
         noted = (data / "running.json").read_bytes()
@@ -176,7 +174,7 @@ def test_a_second_run_on_a_redis_of_its_own_does_not_end_what_commands_find_of_t
         assert (data / "running.json").read_bytes() == noted
 
 
-def test_its_valkey_is_started_again_when_it_is_killed(data: Path) -> None:
+def test_a_killed_valkey_of_the_run_is_started_again(data: Path) -> None:
     """The new Valkey has the messages from the disk."""
     own = {"FACEBOOK_APP_SECRET": APP_SECRET.reveal(), "TOKEN_KEYS": TOKEN_KEY.reveal()}
     with running(data, "--quiet-shop", **own) as inbox, Facebook(inbox.address) as facebook:
@@ -189,7 +187,7 @@ def test_its_valkey_is_started_again_when_it_is_killed(data: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["file/data", "file", "data"])
-def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path, wrong: str) -> None:
+def test_an_unusable_folder_causes_an_error_of_one_sentence(tmp_path: Path, wrong: str) -> None:
     """A file is in the place of the folder, or a folder is in the place of the log."""
     (tmp_path / "file").touch()
     (tmp_path / "data/page-inbox.log").mkdir(parents=True)
@@ -199,7 +197,7 @@ def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path, wrong: str
 
 
 @pytest.mark.parametrize("output", ["1>&-", "1>/dev/full"])
-def test_an_output_that_takes_nothing_is_one_sentence(data: Path, output: str) -> None:
+def test_a_closed_or_full_output_causes_an_error_of_one_sentence(data: Path, output: str) -> None:
     """The output is closed or full."""
     environ = environment(None, **{**NOTHING_SET, "DATA_DIR": str(data)})
     command = ["sh", "-c", f'exec "$@" {output}', "sh", *page_inbox("run", "--quiet-shop")]
@@ -224,7 +222,7 @@ def test_the_printed_lines_show_the_demo_shops_messages(data: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None or shutil.which("make") is None, reason="needs curl and make")
-def test_the_commands_of_the_readme_answer_as_it_shows(data: Path) -> None:
+def test_the_commands_of_the_readme_give_the_answer_of_its_example(data: Path) -> None:
     """`make run` starts this program. The `curl` line with the printed token returns the fields of the example."""
     run, read = commands("README.md", "## Try it")
     assert run == "make run\n"
@@ -250,7 +248,7 @@ def test_the_commands_of_the_readme_answer_as_it_shows(data: Path) -> None:
     assert shown["messages"][0].keys() - {"text"} <= answer["messages"][0].keys(), "only a picture has no text"
 
 
-def test_the_printed_console_shows_customers_whom_the_local_facebook_knows(data: Path) -> None:
+def test_the_printed_console_can_show_customers_of_the_local_facebook(data: Path) -> None:
     """The console shows their names, and pictures from an address that the page's policy allows."""
     with running(data) as inbox:
         wait_until_blocking(lambda: len(inbox.messages()) == 5)
@@ -266,7 +264,7 @@ def test_the_printed_console_shows_customers_whom_the_local_facebook_knows(data:
         )
 
 
-def test_ctrl_c_stops_everything_and_the_next_run_goes_on_with_the_same_messages(data: Path) -> None:
+def test_ctrl_c_stops_everything_and_the_next_run_has_the_same_messages(data: Path) -> None:
     """The exit code is 0 and the Valkey ends too. Messages and secrets are stored, and only the owner can read them.
     The addresses of the messages' pictures still point to the local Facebook.
     """
@@ -288,7 +286,7 @@ def test_ctrl_c_stops_everything_and_the_next_run_goes_on_with_the_same_messages
         assert httpx2.get(f"{graph}/v/one.png", trust_env=False, verify=NO_TLS).status_code == 200
 
 
-def test_a_sigkill_takes_its_valkey_along_and_loses_no_message(data: Path) -> None:
+def test_a_sigkill_of_the_run_ends_its_valkey_and_loses_no_message(data: Path) -> None:
     """Even without time to clean up, the next run has every delivery that was answered 200."""
     own = {"FACEBOOK_APP_SECRET": APP_SECRET.reveal(), "TOKEN_KEYS": TOKEN_KEY.reveal()}
     with running(data, "--quiet-shop", **own) as inbox, Facebook(inbox.address) as facebook:
@@ -303,7 +301,7 @@ def test_a_sigkill_takes_its_valkey_along_and_loses_no_message(data: Path) -> No
         assert shop.ids() == [f"m_{n}" for n in reversed(range(20))]
 
 
-def test_its_log_goes_to_a_file_and_holds_no_secret(data: Path) -> None:
+def test_the_log_of_the_run_goes_to_a_file_and_contains_no_secret(data: Path) -> None:
     """The terminal shows only the banner."""
     with running(data) as inbox:
         wait_until_blocking(lambda: len(inbox.messages()) == 5)
@@ -318,7 +316,7 @@ def test_its_log_goes_to_a_file_and_holds_no_secret(data: Path) -> None:
         assert secret not in said
 
 
-def test_it_does_not_listen_to_other_machines(data: Path) -> None:
+def test_the_run_refuses_a_host_that_is_not_loopback(data: Path) -> None:
     """The run listens only on loopback, because it prints the demo's tokens on a terminal."""
     environ = environment(None, **{**NOTHING_SET, "DATA_DIR": str(data), "HOST": "0.0.0.0"})  # noqa: S104
     done = run_command(["run"], environ)

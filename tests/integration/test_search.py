@@ -10,7 +10,7 @@ OTHERS = 1_100
 """More messages than one search looks at."""
 
 
-def test_one_order_is_found_among_more_messages_than_one_search_looks_at(
+def test_a_search_with_a_cursor_finds_one_message_among_very_many(
     facebook: Facebook, shop: Shop, service: Service
 ) -> None:
     """The answer says how many messages it looked at, and its cursor continues. Another shop finds nothing."""
@@ -33,7 +33,7 @@ def test_one_order_is_found_among_more_messages_than_one_search_looks_at(
     assert "%E1%9E" not in log
 
 
-def test_a_page_of_a_search_goes_on_with_the_next_match(facebook: Facebook, shop: Shop) -> None:
+def test_the_next_list_page_of_a_search_begins_with_the_next_match(facebook: Facebook, shop: Shop) -> None:
     """Each match comes once, for every size of list page and together with every other filter."""
     for number in range(30):
         facebook.text(f"m_{number}", "red shirt" if number % 3 == 0 else "blue shirt")
@@ -50,7 +50,7 @@ def test_a_page_of_a_search_goes_on_with_the_next_match(facebook: Facebook, shop
     assert shop.ids(q="red", direction="out") == []
 
 
-def test_conversations_are_found_by_answer_content_and_end(facebook: Facebook, shop: Shop) -> None:
+def test_conversations_are_filtered_by_answer_content_and_expiry(facebook: Facebook, shop: Shop) -> None:
     """The last message of a conversation decides."""
     for number in range(12):
         customer = f"{7_000_000_000_000_000 + number}"

@@ -16,7 +16,7 @@ VERSIONS = {
 }
 
 
-def test_each_store_is_the_version_it_is_named_after(store: Server) -> None:
+def test_each_store_has_the_version_of_its_name(store: Server) -> None:
     """At the start it is empty, except for the marks, and for the heartbeats of a service that another test uses."""
     field, version = VERSIONS[store.name]
     for client in store.clients():
@@ -25,7 +25,7 @@ def test_each_store_is_the_version_it_is_named_after(store: Server) -> None:
         assert {key for key in keys if not key.startswith(BEAT)} <= set(mark_keys(clustered=True))
 
 
-def test_a_key_without_a_deadline_is_found_on_every_store(store: Server) -> None:
+def test_the_leak_check_finds_a_key_without_expiry_on_every_store(store: Server) -> None:
     """Keys with an expiry time and the written list of permanent keys are no leak."""
     with _client(store.url) as client:
         for number in range(20):
@@ -37,7 +37,7 @@ def test_a_key_without_a_deadline_is_found_on_every_store(store: Server) -> None
             client.delete(f"leak:{number}")
 
 
-def test_a_server_of_ones_own_keeps_its_data_if_asked(
+def test_a_persistent_test_server_keeps_its_data(
     own_server: Callable[..., AbstractContextManager[Server]],
 ) -> None:
     """The next server with the same name has the data."""

@@ -34,7 +34,7 @@ def status(service: Service, mid: str, secret: Secret) -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2])
-def test_a_signal_that_ends_a_process_ends_this_one_in_order(
+def test_a_termination_signal_closes_the_service_with_exit_code_0(
     valkey: Server, tmp_path: Path, number: signal.Signals
 ) -> None:
     """The service finishes accepted deliveries, and the exit code is 0."""
@@ -80,7 +80,7 @@ def test_sighup_reads_the_files_of_the_settings_again(valkey: Server, tmp_path: 
         assert service.terminate() == 0
 
 
-def test_a_connection_from_before_sighup_is_answered_after_it(valkey: Server, tmp_path: Path) -> None:
+def test_an_older_connection_is_answered_after_sighup(valkey: Server, tmp_path: Path) -> None:
     """Its first request comes when the new settings are in use."""
     file = tmp_path / "secret"
     file.write_text(APP_SECRET.reveal())
@@ -110,9 +110,7 @@ def all_take(service: Service, secret: Secret) -> bool:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_between_sigterm_and_its_end_a_service_is_unready_and_answers(
-    valkey: Server, tmp_path: Path, workers: str
-) -> None:
+def test_after_sigterm_a_service_is_unready_and_still_answers(valkey: Server, tmp_path: Path, workers: str) -> None:
     """This lasts for DRAIN_SECONDS. A second SIGTERM ends the wait."""
     drain = {"DRAIN_SECONDS": "600", "WEB_CONCURRENCY": workers}
     with serving(valkey.url, tmp_path / "log", **drain) as service, Shop(service.url) as shop:
@@ -129,14 +127,14 @@ def test_between_sigterm_and_its_end_a_service_is_unready_and_answers(
         assert service.terminate() == 0
 
 
-def test_the_wait_ends_by_itself(valkey: Server, tmp_path: Path) -> None:
+def test_the_wait_after_sigterm_ends_after_drain_seconds(valkey: Server, tmp_path: Path) -> None:
     """The wait ends after DRAIN_SECONDS."""
     with serving(valkey.url, tmp_path / "log", DRAIN_SECONDS="1") as service:
         assert service.terminate() == 0
         assert events(service).count("draining") == 1
 
 
-def test_too_few_open_files_are_refused_at_the_start(valkey: Server) -> None:
+def test_serve_refuses_to_start_with_too_few_open_files(valkey: Server) -> None:
     """The error has the necessary number. With 256 open files a service would accept one connection at a time."""
     done = run_command(["serve"], environment(valkey.url), within=60, open_files=256)
     assert done.returncode == 1

@@ -42,14 +42,14 @@ def test_a_delivery_that_asks_for_another_protocol_is_stored(service: Service, s
     assert shop.ids() == ["m_upgrade"]
 
 
-def test_what_follows_an_upgrade_without_a_body_is_the_next_request(service: Service) -> None:
+def test_bytes_after_an_upgrade_without_a_body_are_the_next_request(service: Service) -> None:
     """The service drops no bytes behind it. Otherwise it would read the rest of a request as a request."""
     bare = request(b"Connection: Upgrade", b"Upgrade: foo", body=b"", start=b"GET /v1/first HTTP/1.1")
     assert exchange(service.port, bare + request(LENGTH)) == [404, 404, 404]
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_request_whose_end_is_in_doubt_is_refused_and_its_connection_closed(service: Service, case: str) -> None:
+def test_a_request_with_an_unclear_end_is_refused_and_its_connection_closed(service: Service, case: str) -> None:
     """There is one answer, 4xx or 5xx, or no answer. The service reads nothing behind the request."""
     statuses = exchange(service.port, REFUSED[case])
     assert statuses in ([], [400], [404], [417], [501], [505]), statuses
@@ -65,7 +65,7 @@ def test_the_refusal_is_the_same_on_every_path(service: Service, path: str) -> N
         assert statuses[0] in (400, 501, 505), case
 
 
-def test_a_signature_behind_a_chunked_body_counts_for_nothing(service: Service, shop: Shop) -> None:
+def test_a_signature_in_a_trailer_is_ignored(service: Service, shop: Shop) -> None:
     """A proxy can drop such a trailer, pass it on, or make a header of it."""
     body = serialize(texts(["m_trailer"]))
     ((name, value),) = signed(body, APP_SECRET)
@@ -82,7 +82,7 @@ def test_a_request_that_expects_a_100_is_the_last_of_its_connection(service: Ser
 
 
 @pytest.mark.parametrize("blanks", [" ", "\t", "  \t "])
-def test_blanks_around_a_signature_are_no_part_of_it(service: Service, shop: Shop, blanks: str) -> None:
+def test_blanks_around_a_signature_are_ignored(service: Service, shop: Shop, blanks: str) -> None:
     """HTTP removes blanks around every value. https://www.rfc-editor.org/rfc/rfc9110#section-5.5"""
     body = serialize(texts(["m_blanks"]))
     ((name, value),) = signed(body, APP_SECRET)

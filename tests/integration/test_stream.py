@@ -43,7 +43,7 @@ def test_a_message_reaches_a_viewer_as_the_api_answers_it(service: Service, shop
         assert told.id != viewer.named("ready")[0].id
 
 
-def test_a_message_stored_through_one_replica_reaches_a_viewer_of_the_other(
+def test_a_message_stored_by_one_replica_reaches_a_viewer_of_another_replica(
     service: Service, other: Service, shop: Shop
 ) -> None:
     """This works in both directions."""
@@ -61,7 +61,7 @@ def test_a_message_stored_through_one_replica_reaches_a_viewer_of_the_other(
             assert viewer.ids == ["m_1", "m_2"]
 
 
-def test_a_stream_goes_on_behind_the_last_id_that_was_seen(service: Service, shop: Shop, facebook: Facebook) -> None:
+def test_a_stream_continues_after_the_last_seen_id(service: Service, shop: Shop, facebook: Facebook) -> None:
     """The stream was cut at any event, or at its very beginning. The id comes in the header or the query."""
     assert shop.name == "shop-1"
     with Viewer(service.url).ready() as viewer:
@@ -78,9 +78,7 @@ def test_a_stream_goes_on_behind_the_last_id_that_was_seen(service: Service, sho
         assert again.ids == everything[3:]
 
 
-def test_a_stream_may_begin_with_what_was_received_since_a_time(
-    service: Service, shop: Shop, facebook: Facebook
-) -> None:
+def test_a_stream_can_begin_with_the_messages_since_a_time(service: Service, shop: Shop, facebook: Facebook) -> None:
     """The time is exact to the millisecond and is included. If the request also names an event, the event decides."""
     facebook.text("m_1")
     stored = time.monotonic()
@@ -97,7 +95,7 @@ def test_a_stream_may_begin_with_what_was_received_since_a_time(
 
 
 @pytest.mark.parametrize(("last", "reason"), [("nonsense", "unknown"), ("cwAAAAAAAAAB", "unknown"), (OLD, "expired")])
-def test_a_stream_that_cannot_go_on_says_so_and_begins_now(
+def test_a_stream_that_cannot_continue_reports_a_gap_and_begins_now(
     service: Service, shop: Shop, facebook: Facebook, last: str, reason: str
 ) -> None:
     """The id was not written by the service, has no signature, or is older than the stored events."""
@@ -113,7 +111,7 @@ def test_a_stream_that_cannot_go_on_says_so_and_begins_now(
         assert again.ids == ["m_2"]
 
 
-def test_what_is_never_kept_is_told_to_who_is_there(
+def test_events_that_are_not_stored_reach_only_connected_viewers(
     service: Service, other: Service, shop: Shop, facebook: Facebook
 ) -> None:
     """Viewers on every replica get it without an event id. A viewer who comes back later does not get it."""
@@ -142,7 +140,7 @@ def test_what_is_never_kept_is_told_to_who_is_there(
         assert [told.name for told in again.events] == ["ready"]
 
 
-def test_what_became_of_messages_is_told_live_and_to_who_comes_back(
+def test_changes_of_messages_reach_connected_and_returning_viewers(
     service: Service, shop: Shop, facebook: Facebook
 ) -> None:
     """Both viewers get the same events with the same ids, for edits, unsent messages and purges. A removed message is
@@ -197,7 +195,7 @@ def test_a_purge_of_the_shop_ends_the_stream_with_its_event(
         assert again.ids == ["m_2"]
 
 
-def test_a_shop_sees_its_own_messages_alone(service: Service, shop: Shop, facebook: Facebook) -> None:
+def test_a_viewer_gets_only_messages_of_its_shop(service: Service, shop: Shop, facebook: Facebook) -> None:
     """A viewer of one shop gets no message of the other shop."""
     assert shop.name == "shop-1"
     with Shop(service.url, "shop-2") as second, Viewer(service.url, "shop-2").ready() as viewer:
@@ -328,7 +326,7 @@ def test_viewers_are_counted(service: Service, shop: Shop, facebook: Facebook, o
     assert "page_inbox_stream_lag_seconds_count" in scrape
 
 
-def test_a_head_asks_for_the_stream_without_opening_it(service: Service, shop: Shop) -> None:
+def test_a_head_request_does_not_open_the_stream(service: Service, shop: Shop) -> None:
     """The answer comes at once and has only headers."""
     answer = shop.client.head("/stream")
     assert (answer.status_code, answer.content) == (200, b"")

@@ -29,7 +29,7 @@ def token_for(graph: FakeGraph, page: FakePage, seconds: int) -> tuple[Secret, s
     return token, rfc3339(ends * 1000)
 
 
-def test_connecting_with_a_token_that_ends_soon_is_answered_with_a_warning(
+def test_a_connect_with_a_token_that_expires_soon_is_answered_with_a_warning(
     graph: FakeGraph, graph_shop: GraphShop
 ) -> None:
     """The Page is connected all the same. The state has the expiry time until a token without an end replaces this
@@ -47,7 +47,7 @@ def test_connecting_with_a_token_that_ends_soon_is_answered_with_a_warning(
     assert {"token_expires_at", "warnings"}.isdisjoint(answered)
 
 
-def test_a_token_that_ends_in_two_months_is_no_reason_to_warn_yet(graph: FakeGraph, graph_shop: GraphShop) -> None:
+def test_a_token_that_expires_in_two_months_causes_no_warning(graph: FakeGraph, graph_shop: GraphShop) -> None:
     """The state has the expiry time all the same."""
     page = new_page(graph.world)
     token, ends = token_for(graph, page, 60 * DAY)

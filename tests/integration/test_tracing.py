@@ -51,7 +51,7 @@ def traced(valkey: Server, graph: FakeGraph, collector: Collector, tmp_path: Pat
         yield service
 
 
-def test_spans_tell_what_happened_and_no_content_person_or_secret_is_in_one(
+def test_spans_describe_requests_and_contain_no_content_person_or_secret(
     traced: Service, graph: FakeGraph, collector: Collector
 ) -> None:
     """There is a delivery, a forged one, calls of the store, reads with ids and texts in their addresses, and a failure
@@ -107,7 +107,7 @@ def _posts(collector: Collector) -> list[Span]:
     return collector.named("GET /v1/shops/{shop}/pages/{page}/posts")
 
 
-def test_a_collector_that_is_gone_costs_neither_a_request_nor_the_end(valkey: Server, tmp_path: Path) -> None:
+def test_a_missing_collector_does_not_disturb_requests_or_the_stop(valkey: Server, tmp_path: Path) -> None:
     """The service drops the spans, answers requests and stops normally."""
     with running_facebook() as graph:
         settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_BSP_SCHEDULE_DELAY": "50"}
@@ -118,7 +118,7 @@ def test_a_collector_that_is_gone_costs_neither_a_request_nor_the_end(valkey: Se
             assert service.terminate() == 0
 
 
-def test_nobody_who_did_not_ask_loads_any_of_it() -> None:
+def test_without_tracing_the_service_loads_no_tracing_module() -> None:
     """Without tracing, the service loads neither the part that makes spans nor the part that sends them.
 
     redis-py imports a part of the library itself, if it is installed.

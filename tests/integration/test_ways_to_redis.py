@@ -58,7 +58,7 @@ async def test_a_password_and_a_database_are_taken_from_the_address(guarded: int
     assert PASSWORD not in str(refusal.value)
 
 
-async def test_sentinels_say_who_is_primary(guarded: int, tmp_path: Path) -> None:
+async def test_the_service_finds_the_primary_through_sentinels(guarded: int, tmp_path: Path) -> None:
     (port,) = free_ports(1)
     configuration = f'sentinel monitor inbox 127.0.0.1 {guarded} 1\nsentinel auth-pass inbox "{PASSWORD}"\n'
     with running_sentinel(tmp_path, port, configuration):
@@ -81,7 +81,7 @@ async def test_a_cluster_is_found_from_any_of_its_nodes(flushed: Callable[[str],
     await stores_and_reads(f"redis+cluster://{last}")
 
 
-async def test_nobody_there_is_told_at_once_and_without_the_address() -> None:
+async def test_an_unreachable_server_is_reported_without_its_address() -> None:
     (port,) = free_ports(1)
     for form in ("redis://{}", "redis+cluster://{}", "redis+sentinel://{}/inbox/0"):
         async with store_at(form.format(f"127.0.0.1:{port}")) as box:

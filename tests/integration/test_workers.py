@@ -84,7 +84,7 @@ async def deliver(url: str, connection: int) -> None:
             assert (await client.post("/webhook", content=body, headers=signed(body, APP_SECRET))).status_code == 200
 
 
-async def test_two_workers_are_read_watched_and_scraped_as_one(valkey: Server, tmp_path: Path) -> None:
+async def test_two_workers_answer_readers_viewers_and_scrapes_as_one_service(valkey: Server, tmp_path: Path) -> None:
     """Every reader and every viewer sees every message, and each scrape has all counts."""
     with two_workers(valkey, tmp_path / "log") as service, ExitStack() as stack:
         viewers = [stack.enter_context(Viewer(service.url)) for _ in range(8)]
@@ -115,7 +115,7 @@ async def test_two_workers_are_read_watched_and_scraped_as_one(valkey: Server, t
     assert events.count("request") >= len(sent)
 
 
-def test_connections_are_shared_out_and_workers_end_with_their_supervisor(valkey: Server, tmp_path: Path) -> None:
+def test_workers_share_connections_and_end_with_their_supervisor(valkey: Server, tmp_path: Path) -> None:
     """Without a rule, one worker of an idle service would accept all connections. A unit test checks how evenly they
     are shared, because on this machine one worker may get little processor time. After a SIGKILL of the supervisor, the
     port is free for the next service.

@@ -39,14 +39,14 @@ def choose(folders: Path, overlay: str, components: tuple[str, ...]) -> Path:
     return place
 
 
-def test_these_are_all_there_are() -> None:
+def test_the_tables_list_every_overlay_and_component() -> None:
     """A new overlay or component is tried without a change here, but it needs a line in KINDS."""
     assert OVERLAYS == ("production", "single")
     assert tuple(sorted(KINDS)) == COMPONENTS
 
 
 @pytest.mark.timeout(300)
-def test_every_combination_is_in_order(tmp_path: Path) -> None:
+def test_every_combination_renders_without_problems(tmp_path: Path) -> None:
     """The objects of each component are there. This is one test, because each process that checks manifests reads all
     schemas first."""
     for number, (overlay, components) in enumerate(product(OVERLAYS, SETS)):
@@ -64,7 +64,7 @@ def test_every_combination_is_in_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_an_overlay_as_it_stands_is_in_order(overlay: str) -> None:
+def test_an_unchanged_overlay_renders_without_problems(overlay: str) -> None:
     """The overlay has the components that it names itself."""
     assert problems(render(ROOT / "k8s" / "overlays" / overlay)) == []
 
@@ -115,12 +115,12 @@ def test_the_image_is_this_version() -> None:
     assert f"USER {deployment['spec']['template']['spec']['securityContext']['runAsUser']}" in dockerfile
 
 
-def test_the_alerts_are_those_of_their_source() -> None:
+def test_the_alerts_equal_their_source() -> None:
     """The texts are equal: `python -m tests.k8s.alerts` writes the copy."""
     assert OBJECT.read_text(encoding="utf-8") == prometheus_rule(SOURCE.read_text(encoding="utf-8"))
 
 
-def test_every_kind_that_is_no_part_of_kubernetes_has_a_model(folders: Path) -> None:
+def test_every_model_belongs_to_a_kind_that_is_used(folders: Path) -> None:
     """The list has no name that is not used."""
     every = render(choose(folders, "production", COMPONENTS))
     assert set(models()) <= {(one["apiVersion"], one["kind"]) for one in every.objects}

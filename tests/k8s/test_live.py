@@ -53,7 +53,7 @@ def _answers(port: int) -> bool:
         return False
 
 
-def test_valkey_takes_its_file(single: Manifests, tmp_path: Path) -> None:
+def test_valkey_accepts_its_configuration_file(single: Manifests, tmp_path: Path) -> None:
     """Valkey is then configured as the embedded one."""
     told = store_configuration(single)
     expected = {**dict(STORE_SETTINGS), **dict(PERSISTENT), **dict(OF_A_POD)}
@@ -66,7 +66,7 @@ def test_valkey_takes_its_file(single: Manifests, tmp_path: Path) -> None:
     assert {name: found[name] for name in expected} == expected
 
 
-def test_each_user_of_valkey_may_do_its_own_and_no_more(single: Manifests, tmp_path: Path) -> None:
+def test_each_user_of_valkey_has_only_its_own_rights(single: Manifests, tmp_path: Path) -> None:
     """The user of the probes may use PING, the user of the job may rewrite, and the user of the service has all its
     commands. A wrong password has no rights."""
     with valkey(single, tmp_path) as port:
@@ -89,7 +89,7 @@ def _client(port: int, user: str) -> redis.Redis:
     return redis.Redis(port=port, username=user, password=PASSWORDS[user], decode_responses=True)
 
 
-def test_the_probes_tell_a_lost_store_from_a_dead_service(single: Manifests, tmp_path: Path) -> None:
+def test_the_probes_distinguish_a_lost_store_from_a_dead_service(single: Manifests, tmp_path: Path) -> None:
     """Without Valkey the service is alive but not ready. It has the rendered settings and files with secrets."""
     [pod] = service_pods(single)
     [container] = pod.containers

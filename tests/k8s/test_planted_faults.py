@@ -143,7 +143,7 @@ FAULTS = (
 
 
 @pytest.mark.timeout(300)
-def test_every_planted_fault_is_caught_and_every_check_catches_one() -> None:
+def test_every_planted_fault_is_found_and_every_check_finds_a_fault() -> None:
     """The finding names the fault. This is one test, because both checks need all broken copies."""
     found = {fault: findings(fault) for fault in FAULTS}
     assert {

@@ -49,7 +49,7 @@ def trials(alert: str) -> list[Trial]:
     return [case.trial(minutes(ALERTS[alert]["for"])) for case in cases(alert)]
 
 
-def test_promtool_finds_nothing_to_say() -> None:
+def test_promtool_finds_no_fault_in_the_rules() -> None:
     """The test checks the installed file, with every lint of promtool."""
     done = promtool("check", "rules", "--lint=all", "--lint-fatal", str(RULES))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -83,7 +83,7 @@ def test_a_restarted_process_does_not_silence_an_alert(tmp_path: Path) -> None:
     assert said({alert: (alone(DOCUMENT, alert), held) for alert, held in chosen.items()}, tmp_path) == {}
 
 
-def test_no_number_of_an_alert_can_change_unnoticed(tmp_path: Path) -> None:
+def test_a_change_of_any_number_in_an_alert_fails_a_trial(tmp_path: Path) -> None:
     """The number becomes half as large again, or a third less, or the wait changes: a trial fails each time. The short
     trials come first."""
     quick_first = {alert: sorted(trials(alert), key=lambda one: max(map(len, one.series.values()))) for alert in ALERTS}
@@ -106,13 +106,13 @@ def replaced(alert: str, rule: Rule) -> dict[str, Any]:
     return changed
 
 
-def test_all_is_silent_while_all_is_well(tmp_path: Path) -> None:
+def test_no_alert_fires_for_a_healthy_service(tmp_path: Path) -> None:
     """This includes a restart, after which every counter begins at 0 again."""
     well = Trial(HEALTHY, {minute: [] for minute in HEALTHY_MINUTES}, 5)
     assert failures([(DOCUMENT, [well, restarted(well, 900)])], tmp_path) == [""]
 
 
-def test_without_metrics_only_their_absence_is_told(tmp_path: Path) -> None:
+def test_without_metrics_only_the_alert_for_missing_metrics_fires(tmp_path: Path) -> None:
     """No other alert fires for a service that is not installed."""
     nothing = Trial({"something_else": [1.0] * 200}, {4: [], 5: ["PageInboxNotScraped"], 199: ["PageInboxNotScraped"]})
     assert failures([(DOCUMENT, [nothing])], tmp_path) == [""]

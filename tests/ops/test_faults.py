@@ -103,7 +103,7 @@ def test_the_dashboard_has_no_fault() -> None:
     assert problems_of_dashboard(json.loads(DASHBOARD.read_text(encoding="utf-8"))) == []
 
 
-def test_the_rules_and_the_runbook_belong_together() -> None:
+def test_every_rule_is_complete_and_has_its_section_in_the_runbook() -> None:
     """Each rule has a severity, texts, its own section in the runbook, and metrics and labels that exist."""
     assert problems_of_rules(read_rules(), RUNBOOK.read_text(encoding="utf-8")) == []
 

@@ -88,7 +88,7 @@ def _or_skip(server: Any) -> Any:
 
 
 @pytest.mark.timeout(300)
-def test_no_panel_is_ever_empty_and_promtool_likes_the_metrics(breakable: Breakable, tmp_path: Path) -> None:
+def test_every_panel_shows_data_and_promtool_accepts_the_metrics(breakable: Breakable, tmp_path: Path) -> None:
     """Every query of the dashboard returns series at once, and numbers after a load.
 
     The test has its own Valkey. On a shared Valkey another service may sweep, and this service would then show no

@@ -42,7 +42,7 @@ OwnServer = Callable[..., AbstractContextManager[Server]]
 
 
 @pytest.mark.timeout(400)
-def test_each_fault_that_loses_messages_fires_its_alert_and_no_other_installation_is_alerted(
+def test_a_fault_that_loses_messages_fires_its_alert_for_its_installation_only(
     own_server: OwnServer, breakable: Breakable, tmp_path: Path
 ) -> None:
     """The faults are: Redis may evict, its clock is wrong, a message is too old, no Page was ever connected, the Pages

@@ -59,7 +59,7 @@ def test_systemd_accepts_every_unit(tmp_path: Path) -> None:
     assert said == []
 
 
-def test_the_unit_names_every_secret_as_a_file_and_gives_the_service_time_to_end() -> None:
+def test_the_unit_has_a_file_for_every_secret_and_a_sufficient_stop_timeout() -> None:
     """Settings that are not secret are in settings.env."""
     known = {setting.name: setting for setting in SETTINGS}
     files = {name.removesuffix("_FILE") for name in variables("page-inbox.service")}
@@ -71,7 +71,7 @@ def test_the_unit_names_every_secret_as_a_file_and_gives_the_service_time_to_end
     assert all(int(files) >= LEAST_OPEN_FILES for files in values("page-inbox.service", "LimitNOFILE"))
 
 
-def test_what_valkey_frees_is_overwritten() -> None:
+def test_the_memory_that_valkey_frees_is_overwritten() -> None:
     """The units overwrite freed memory as the container does."""
     assert variables("page-inbox-valkey.service") == {name: WIPING[name] for name in ("JE_MALLOC_CONF", "MALLOC_CONF")}
 

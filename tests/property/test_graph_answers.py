@@ -68,7 +68,7 @@ statuses = st.sampled_from([200, 302, 400, 403, 404, 429, 500, 503])
 @given(answers | values, statuses, st.sampled_from(EDGES), st.sampled_from([None, "v", "va", "p", "pa"]))
 @example({"data": [{"id": "1", "message": "\ud83d"}]}, 200, "comments", None)
 @example({"data": [{"paging": True}, {"paging": "next", "a": {"email": False}}]}, 200, "posts", None)
-def test_an_answer_becomes_items_fit_to_be_sent_or_one_of_our_errors(
+def test_an_answer_becomes_a_graph_error_or_items_without_secrets(
     value: Any, status: int, edge: Any, after: str | None
 ) -> None:
     """No address with a token, no e-mail and no `paging` is left. No other error is raised."""
@@ -89,14 +89,16 @@ def _keys(value: Any) -> set[str]:
 
 
 @given(st.binary(max_size=200), statuses)
-def test_bytes_of_any_kind_are_an_answer_or_one_of_our_errors(body: bytes, status: int) -> None:
+def test_any_bytes_become_an_answer_or_a_graph_error(body: bytes, status: int) -> None:
     """During an outage Facebook may send anything."""
     with suppress(GraphError):
         decipher(status, body, Ask("GET", ("1",)))
 
 
 @given(statuses, values | st.fixed_dictionaries({"error": objects}), st.floats(0, 1))
-def test_every_error_is_one_of_ours_and_ends(status: int, body: Any, draw: float) -> None:
+def test_every_error_answer_becomes_a_graph_error_with_a_limited_number_of_tries(
+    status: int, body: Any, draw: float
+) -> None:
     """After some number of repetitions there is no further try."""
     error = error_of(status, body)
     assert isinstance(error, GraphError)
@@ -110,7 +112,7 @@ def test_every_error_is_one_of_ours_and_ends(status: int, body: Any, draw: float
 @given(
     st.dictionaries(keys, values).map(json.dumps) | values.map(json.dumps) | st.text(max_size=30), st.text(max_size=8)
 )
-def test_headers_of_any_kind_give_waits_within_a_day(header: str, seconds: str) -> None:
+def test_any_headers_give_a_wait_of_at_most_one_day(header: str, seconds: str) -> None:
     """The shares are numbers."""
     names = ("x-app-usage", "x-page-usage", "x-business-use-case-usage")
     usage = read_usage({**dict.fromkeys(names, header), "retry-after": seconds}, PAGE)
@@ -130,7 +132,7 @@ messages = st.fixed_dictionaries(
 
 
 @given(messages | objects)
-def test_a_message_is_between_the_page_and_somebody_else_or_says_why_not(raw: dict[str, Any]) -> None:
+def test_a_message_has_the_page_and_a_customer_or_is_refused_with_a_reason(raw: dict[str, Any]) -> None:
     """The message has text or attachments, and no address with a token."""
     with suppress(NotReadable):
         message = message_of(PAGE, raw)

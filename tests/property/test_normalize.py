@@ -79,7 +79,7 @@ def _delivered(messaging: list[Any]) -> Delivery:
 @settings(derandomize=True, deadline=None, max_examples=150)
 @given(bodies)
 @example({"object": "page", "entry": [{"id": 1e300}]})
-def test_any_json_becomes_a_delivery_that_utf8_can_carry(body: Any) -> None:
+def test_any_json_becomes_a_delivery_that_can_be_written_as_utf8(body: Any) -> None:
     """Nothing is raised, every event is counted, and the result can be written as UTF-8."""
     delivery = normalize(_written(body))
     for event in delivery.events:
@@ -92,7 +92,7 @@ def test_any_json_becomes_a_delivery_that_utf8_can_carry(body: Any) -> None:
 
 @settings(derandomize=True, deadline=None, max_examples=150)
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
-def test_any_bytes_are_a_delivery_or_refused(body: bytes) -> None:
+def test_any_bytes_become_a_delivery_or_are_refused(body: bytes) -> None:
     """They are refused as not JSON, and in no other way."""
     with suppress(PayloadRefused):
         assert isinstance(normalize(body), Delivery)
@@ -100,7 +100,7 @@ def test_any_bytes_are_a_delivery_or_refused(body: bytes) -> None:
 
 @settings(derandomize=True, deadline=None, max_examples=150)
 @given(events, st.integers(0, 3))
-def test_a_poisoned_event_never_changes_what_its_neighbours_yield(poison: Any, place: int) -> None:
+def test_a_poisoned_event_does_not_change_the_results_of_other_events(poison: Any, place: int) -> None:
     """The other events are complete and in order, for any position of the poisoned event. This event yields at most
     one result."""
     neighbours = _messages("neighbour-", 3)
@@ -112,7 +112,7 @@ def test_a_poisoned_event_never_changes_what_its_neighbours_yield(poison: Any, p
 
 @settings(derandomize=True, deadline=None, max_examples=150)
 @given(entries, st.integers(0, 2))
-def test_a_poisoned_entry_never_changes_what_its_neighbours_yield(poison: Any, place: int) -> None:
+def test_a_poisoned_entry_does_not_change_the_results_of_other_entries(poison: Any, place: int) -> None:
     """The entry is for another Page, or is not an entry at all."""
     whole = [{"id": PAGE, "messaging": [message]} for message in _messages("neighbour-", 2)]
     expected = _delivered(_messages("neighbour-", 2)).events
@@ -122,7 +122,7 @@ def test_a_poisoned_entry_never_changes_what_its_neighbours_yield(poison: Any, p
 
 @settings(derandomize=True, deadline=None, max_examples=150)
 @given(events)
-def test_an_event_is_told_in_full_by_itself(event: Any) -> None:
+def test_each_event_has_exactly_one_result(event: Any) -> None:
     """Each event is exactly one of: kept, noticed, skipped with a reason."""
     delivery = _delivered([event])
     assert len(delivery.events) + len(delivery.notices) + len(delivery.skipped) == 1

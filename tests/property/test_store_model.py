@@ -230,7 +230,7 @@ def _sent(old: bool) -> int | None:
 
 
 @pytest.mark.timeout(240)
-def test_the_store_does_what_its_model_does_whatever_happens_at_once(
+def test_the_store_agrees_with_its_model_in_every_order_of_events(
     own_server: Callable[..., AbstractContextManager[Server]],
 ) -> None:
     """The test draws deliveries, edits, unsends, purges, pauses and connections, alone and at the same time, in any

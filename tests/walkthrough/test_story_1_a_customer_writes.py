@@ -23,7 +23,7 @@ def test_a_customer_writes_and_the_shop_reads(inbox: Inbox) -> None:
     assert expires == received + FIVE_DAYS
 
 
-def test_what_is_not_signed_by_facebook_is_not_stored(inbox: Inbox) -> None:
+def test_a_delivery_without_the_correct_signature_is_not_stored(inbox: Inbox) -> None:
     """Every sender can reach /webhook. Only a sender who knows the app secret is accepted."""
     assert inbox.impostor.delivers(says("m_1", "Send the parcel to me instead")) == 401
     assert inbox.shop("sokha").reads() == []

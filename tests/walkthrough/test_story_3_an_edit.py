@@ -3,7 +3,7 @@
 from tests.walkthrough.conftest import Inbox, edits, says
 
 
-def test_the_last_edit_wins_whatever_arrives_first(inbox: Inbox) -> None:
+def test_the_last_edit_is_kept_for_any_order_of_arrival(inbox: Inbox) -> None:
     """The second edit arrives before the first edit, and both arrive before the message."""
     inbox.facebook.delivers(edits("m_1", "Two red shirts, size M", number=2))
     inbox.facebook.delivers(edits("m_1", "Two red shirts", number=1))
@@ -16,7 +16,7 @@ def test_the_last_edit_wins_whatever_arrives_first(inbox: Inbox) -> None:
     assert (message["text"], message["edits"]) == ("Two red shirts, size M", 2)
 
 
-def test_an_edit_does_not_prolong_the_message(inbox: Inbox) -> None:
+def test_an_edit_does_not_change_the_expiry_time_of_the_message(inbox: Inbox) -> None:
     """The five days begin with the receipt of the message."""
     inbox.facebook.delivers(says("m_1", "Two shirts"))
     shop = inbox.shop("sokha")

@@ -3,7 +3,7 @@
 from tests.walkthrough.conftest import Inbox, says, unsends
 
 
-def test_a_message_that_is_taken_back_is_gone_and_stays_gone(inbox: Inbox) -> None:
+def test_an_unsent_message_is_deleted_and_a_redelivery_is_not_stored(inbox: Inbox) -> None:
     """A tombstone without content stays in its place, so that a redelivery does not bring the message back."""
     message = says("m_1", "Please delete my address")
     inbox.facebook.delivers(message, says("m_2", "Thank you"))
@@ -17,7 +17,7 @@ def test_a_message_that_is_taken_back_is_gone_and_stays_gone(inbox: Inbox) -> No
     assert shop.reads() == ["Thank you"]
 
 
-def test_it_stays_gone_also_when_the_unsend_comes_first(inbox: Inbox) -> None:
+def test_a_message_that_arrives_after_its_unsend_is_not_stored(inbox: Inbox) -> None:
     """A later delivery can arrive before an earlier one."""
     inbox.facebook.delivers(unsends("m_1"))
     inbox.facebook.delivers(says("m_1", "Please delete my address"))

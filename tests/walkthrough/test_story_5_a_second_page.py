@@ -19,7 +19,7 @@ def test_messages_of_a_page_are_stored_from_the_moment_it_is_connected(inbox: In
     assert [page["page_id"] for page in shop.get("pages")["pages"]] == [PAGE, SECOND_PAGE]
 
 
-def test_a_page_that_is_disconnected_takes_its_messages_along(inbox: Inbox) -> None:
+def test_messages_of_a_disconnected_page_are_deleted(inbox: Inbox) -> None:
     """The messages of the other Page stay. Later messages of the disconnected Page are not stored."""
     shop = inbox.shop("sokha")
     shop.connects(SECOND_PAGE)

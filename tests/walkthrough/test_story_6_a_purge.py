@@ -4,7 +4,7 @@ from tests.support import wait_until_blocking
 from tests.walkthrough.conftest import CUSTOMER, PAGE, Inbox, says
 
 
-def test_after_the_receipt_nothing_can_be_read_and_nothing_comes_back(inbox: Inbox) -> None:
+def test_purged_messages_cannot_be_read_and_a_redelivery_is_not_stored(inbox: Inbox) -> None:
     """A redelivery of a purged message is recognised. Later messages of customers are stored as usual."""
     shop = inbox.shop("sokha")
     message = says("m_1", "My number is 012 345 678")
@@ -22,7 +22,7 @@ def test_after_the_receipt_nothing_can_be_read_and_nothing_comes_back(inbox: Inb
     assert shop.reads() == ["Hello again"]
 
 
-def test_the_receipt_can_be_asked_for_later(inbox: Inbox) -> None:
+def test_the_receipt_can_be_read_later(inbox: Inbox) -> None:
     """The status `complete` says that the bytes are erased too. The receipt names no customer and no content."""
     shop = inbox.shop("sokha")
     inbox.facebook.delivers(says("m_1", "one"), says("m_2", "two"))

@@ -4,7 +4,7 @@ from tests.support import wait_until_blocking
 from tests.walkthrough.conftest import CUSTOMER, PAGE, Inbox, says
 
 
-def test_a_paused_shop_stores_nothing_new_and_keeps_what_it_has(inbox: Inbox) -> None:
+def test_a_paused_shop_stores_no_new_message_and_keeps_its_stored_messages(inbox: Inbox) -> None:
     """Facebook is answered 200. Otherwise it would deliver again, and in the end unsubscribe the Page."""
     shop = inbox.shop("sokha")
     inbox.facebook.delivers(says("m_1", "before"))
@@ -19,7 +19,7 @@ def test_a_paused_shop_stores_nothing_new_and_keeps_what_it_has(inbox: Inbox) ->
     assert shop.reads() == ["after", "before"]
 
 
-def test_a_customer_objects_and_is_not_kept_any_more(inbox: Inbox) -> None:
+def test_messages_of_a_blocked_customer_are_deleted_and_not_stored(inbox: Inbox) -> None:
     """The customer's stored messages are deleted. New messages are not stored until the block is removed."""
     shop, conversation = inbox.shop("sokha"), f"{PAGE}_{CUSTOMER}"
     inbox.facebook.delivers(says("m_1", "before"))

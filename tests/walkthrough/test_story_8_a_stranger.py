@@ -3,7 +3,7 @@
 from tests.walkthrough.conftest import PAGE, Inbox, says
 
 
-def test_a_token_opens_its_own_shop_only(inbox: Inbox) -> None:
+def test_a_token_gives_access_only_to_its_own_shop(inbox: Inbox) -> None:
     """Another shop's token is valid, but not for this shop."""
     inbox.facebook.delivers(says("m_1", "for Sokha"))
     stranger = inbox.shop("sokha", token_for="dara")
@@ -12,14 +12,14 @@ def test_a_token_opens_its_own_shop_only(inbox: Inbox) -> None:
     assert inbox.shop("dara").reads() == []
 
 
-def test_a_token_opens_only_what_its_scopes_name(inbox: Inbox) -> None:
+def test_a_token_allows_only_the_calls_of_its_scopes(inbox: Inbox) -> None:
     """A token to read cannot delete, and a token to delete cannot read."""
     inbox.facebook.delivers(says("m_1", "for Sokha"))
     assert inbox.shop("sokha", "messages:purge").get("messages", status=403)["reason"] == "scope_missing"
     assert inbox.shop("sokha", "messages:read").get("pages", status=403)["reason"] == "scope_missing"
 
 
-def test_a_page_cannot_be_taken_from_the_shop_that_has_it(inbox: Inbox) -> None:
+def test_a_shop_cannot_connect_the_page_of_another_shop(inbox: Inbox) -> None:
     """Otherwise the customers' messages would be delivered to another shop."""
     other = inbox.shop("dara")
     assert other.connects(PAGE, status=409)["reason"] == "page_of_another_shop"
@@ -28,7 +28,7 @@ def test_a_page_cannot_be_taken_from_the_shop_that_has_it(inbox: Inbox) -> None:
     assert other.reads() == []
 
 
-def test_the_back_end_that_serves_every_shop_has_a_token_for_all(inbox: Inbox) -> None:
+def test_a_token_for_every_shop_can_read_each_named_shop(inbox: Inbox) -> None:
     """Its `shop` claim is `*`. Each call still names a shop."""
     inbox.facebook.delivers(says("m_1", "for Sokha"))
     assert inbox.shop("sokha", token_for="*").reads() == ["for Sokha"]

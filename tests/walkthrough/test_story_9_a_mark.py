@@ -5,7 +5,7 @@ from tests.walkthrough.conftest import CUSTOMER, PAGE, Inbox, says
 CONVERSATION = f"{PAGE}_{CUSTOMER}"
 
 
-def test_staff_mark_a_conversation_until_it_is_deleted(inbox: Inbox) -> None:
+def test_the_mark_of_a_conversation_stays_until_the_conversation_is_deleted(inbox: Inbox) -> None:
     """The owner makes the list of labels. Staff with a scope to read use it."""
     owner, staff = inbox.shop("sokha"), inbox.shop("sokha", "messages:read")
     inbox.facebook.delivers(says("m_1", "I have paid"))

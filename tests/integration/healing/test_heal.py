@@ -124,7 +124,7 @@ def assert_apart(moments: list[float]) -> None:
             assert calls - 1 <= seconds / SEPARATELY, f"{calls + 1} calls in {seconds:.2f} s"
 
 
-def test_after_an_outage_of_all_replicas_what_was_said_meanwhile_comes_by_itself(
+def test_replicas_fetch_the_messages_of_an_outage_by_themselves(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
     """No replica runs for ten minutes, and the subscription stays unchanged. Two replicas come back at the same time,
@@ -159,7 +159,7 @@ def test_after_an_outage_of_all_replicas_what_was_said_meanwhile_comes_by_itself
         assert inbox.outage() is not None
 
 
-def test_a_heal_that_graph_breaks_off_is_taken_up_again_and_loses_nothing(
+def test_a_heal_continues_after_an_error_of_graph_and_loses_no_message(
     inbox: Inbox, graph: FakeGraph, services: list[Service], shop: GraphShop
 ) -> None:
     """The shop can read the messages that were fetched before. The missing part stays recorded until it is fetched."""
@@ -187,7 +187,7 @@ def test_a_heal_that_graph_breaks_off_is_taken_up_again_and_loses_nothing(
 
 
 @pytest.mark.parametrize(("end", "code"), [(Service.kill, None), (Service.terminate, 0)], ids=["killed", "asked"])
-def test_a_heal_whose_replica_ends_is_taken_up_by_another(
+def test_another_replica_continues_a_heal_after_its_replica_ends(
     inbox: Inbox,
     graph: FakeGraph,
     valkey: Server,
@@ -224,7 +224,7 @@ def test_a_heal_whose_replica_ends_is_taken_up_by_another(
         assert len(shop.ids()) == 3
 
 
-def test_a_token_that_the_watch_finds_dead_marks_the_page_and_is_counted_on_every_replica(
+def test_a_dead_token_found_by_the_watch_marks_the_page_and_every_replica_counts_it(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
     """No caller had to ask for anything. No replica calls Graph for this Page again until the shop sends a

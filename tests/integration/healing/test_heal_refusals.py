@@ -33,7 +33,7 @@ from tests.support import wait_until_blocking
 
 
 @pytest.mark.parametrize("edge", ["/conversations", "/messages"])
-def test_a_list_without_an_end_ends_and_what_it_gave_is_stored(
+def test_healing_stops_at_an_endless_list_and_stores_its_messages(
     inbox: Inbox, graph: FakeGraph, services: list[Service], shop: GraphShop, edge: str
 ) -> None:
     """The end is visible and counted. The service tries the cut list again later."""
@@ -56,9 +56,7 @@ def test_a_list_without_an_end_ends_and_what_it_gave_is_stored(
     wait_until_blocking(lambda: summed(services, "unhealed_conversations") == {(): 1}, within=HEALS_WITHIN)
 
 
-def test_on_demand_a_cursor_that_graph_answers_unchanged_is_the_end(
-    inbox: Inbox, graph: FakeGraph, shop: GraphShop
-) -> None:
+def test_an_unchanged_cursor_ends_a_list_that_a_caller_reads(inbox: Inbox, graph: FakeGraph, shop: GraphShop) -> None:
     """A caller that walks the list with `after` reaches its end."""
     shop.bring(inbox.page)
     inbox.says(SOKHA, now() - MINUTE)
@@ -68,7 +66,7 @@ def test_on_demand_a_cursor_that_graph_answers_unchanged_is_the_end(
     assert shop.fetch(inbox.page.id, "conversations", after=first["after"])["after"] is None
 
 
-def test_pages_with_endless_lists_keep_no_other_page_waiting(graph: FakeGraph, valkey: Server, tmp_path: Path) -> None:
+def test_pages_with_endless_lists_do_not_delay_another_page(graph: FakeGraph, valkey: Server, tmp_path: Path) -> None:
     """Two shops have twenty such Pages: more Pages than two replicas check at the same time. A Page of a third shop
     loses its subscription meanwhile."""
     with ExitStack() as stack:
@@ -129,7 +127,7 @@ def test_one_refused_conversation_does_not_stop_the_others(
         wait_until_blocking(lambda: summed(services, "heal_conversations_total") == {("refused",): 1, ("healed",): 1})
 
 
-def test_a_conversation_that_is_gone_is_tried_again_before_it_is_given_up(
+def test_healing_tries_a_missing_conversation_again_before_it_gives_up(
     inbox: Inbox, graph: FakeGraph, services: list[Service], shop: GraphShop
 ) -> None:
     """Not all of Facebook's machines may know a new conversation yet."""
@@ -153,7 +151,7 @@ def _tries(shop: GraphShop, page: str) -> list[int]:
 
 
 @pytest.mark.parametrize("budget", [False, True], ids=["dead token", "spent budget"])
-def test_a_dead_token_and_a_spent_budget_still_stop_the_walk(
+def test_a_dead_token_or_a_used_up_budget_stops_the_walk(
     inbox: Inbox, graph: FakeGraph, services: list[Service], shop: GraphShop, budget: bool
 ) -> None:
     """Both errors say nothing about the conversation, so no conversation is on the list of refused ones. Fetched
@@ -175,7 +173,7 @@ def test_a_dead_token_and_a_spent_budget_still_stop_the_walk(
 
 
 @pytest.mark.parametrize("purged", [False, True], ids=["stored", "purged"])
-def test_a_tap_without_an_id_that_came_by_webhook_is_not_added_by_healing(
+def test_healing_does_not_add_a_tap_that_a_webhook_delivered_without_an_id(
     inbox: Inbox, services: list[Service], shop: GraphShop, purged: bool
 ) -> None:
     """Graph lists the tap as a message with the button's title and with an id of its own. The tap is there once, or

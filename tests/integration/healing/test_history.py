@@ -45,7 +45,7 @@ def ended(shop: GraphShop, page: str) -> bool:
     return state(shop, page)["healing"]["status"] in ENDED
 
 
-def test_a_page_that_is_connected_brings_its_five_days(
+def test_a_connect_with_history_stores_the_messages_of_five_days(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
     """Each message comes once, and conversations are ordered by their last message. No message stays longer than five
@@ -97,7 +97,7 @@ def state_of(page: dict[str, Any]) -> str:
     return status
 
 
-def test_the_owner_can_leave_the_history_out_and_purged_messages_stay_out(
+def test_the_owner_can_omit_the_history_and_purged_messages_do_not_return(
     inbox: Inbox, graph: FakeGraph, shop: GraphShop
 ) -> None:
     """`{"history": false}` leaves the history out, and healing on demand fetches it later. Purged messages do not come
@@ -115,7 +115,7 @@ def test_the_owner_can_leave_the_history_out_and_purged_messages_stay_out(
     assert shop.ids() == [later]
 
 
-def test_healing_on_demand_by_command_and_what_doctor_says_of_a_refused_conversation(
+def test_the_heal_command_heals_and_the_doctor_reports_a_refused_conversation(
     inbox: Inbox, graph: FakeGraph, shop: GraphShop, valkey: Server
 ) -> None:
     """A running service heals. The command waits, and prints the progress and what Facebook refuses."""
@@ -133,7 +133,7 @@ def test_healing_on_demand_by_command_and_what_doctor_says_of_a_refused_conversa
     assert "permission_missing (1)" in finding["sentence"]
 
 
-def test_nothing_of_a_healing_is_left_when_its_page_is_disconnected(
+def test_a_disconnect_deletes_all_data_of_a_healing(
     inbox: Inbox, graph: FakeGraph, services: list[Service], shop: GraphShop, valkey: Server
 ) -> None:
     """The messages are gone, and so is the conversation that Facebook refused. No log line has its id."""

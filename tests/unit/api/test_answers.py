@@ -60,7 +60,7 @@ def test_each_event_of_a_stream_has_the_shape_of_its_model(event: StreamEvent, a
     STREAM_EVENTS[event.name].model_validate_json(event_json(event))
 
 
-def test_an_entry_of_the_audit_log_leaves_out_what_is_absent() -> None:
+def test_an_entry_of_the_audit_log_leaves_out_absent_fields() -> None:
     """One entry is a read. The other is a change that was requested twice."""
     one = Entry(NOW * 1000, NOW * 1000, 1, Access("listMessages", "dara", "192.0.2.7"))
     two = Entry(NOW * 1000, NOW * 1000 - 1, 2, Access("connectPage", "dara", "192.0.2.7", PAGE))
@@ -92,7 +92,7 @@ OBJECTS = st.dictionaries(TEXTS, TEXTS | st.lists(TEXTS, max_size=2) | st.intege
 
 
 @given(OBJECTS, st.lists(st.sampled_from(["+85512000123", "+14155550100"]), max_size=2))
-def test_what_is_added_to_bytes_is_what_would_come_of_parsing(content: dict[str, Any], numbers: list[str]) -> None:
+def test_fields_added_to_the_bytes_give_the_same_json_as_parsing(content: dict[str, Any], numbers: list[str]) -> None:
     """The bytes equal the result of parsing, for any content, in the answer of one message and of a list."""
     times = {"received_at": "1970-01-01T00:00:00.000Z", "expires_at": "1970-01-06T00:00:00.000Z"}
     expected = content | times | ({"phone_numbers": numbers} if numbers else {})

@@ -72,7 +72,7 @@ def test_any_secret_verifies_and_the_first_one_signs() -> None:
     assert refusal(minted, verifier(OTHER_SECRET)) == "token_invalid"
 
 
-def test_a_minted_token_carries_what_the_contract_says() -> None:
+def test_a_minted_token_has_the_header_and_claims_of_the_contract() -> None:
     """The test reads the token without our verifier."""
     minted = verifier(SECRET).mint(EVERY_SHOP, ["messages:read", "shop:admin"], 90, "back end", NOW + 0.7)
     head, body, _ = minted.split(".")
@@ -88,7 +88,7 @@ def test_a_minted_token_carries_what_the_contract_says() -> None:
 
 
 @pytest.mark.parametrize(("shop", "ttl", "subject"), [("", 1, "x"), ("a", 0, "x"), ("a", 1, ""), ("a", 1, "x\n")])
-def test_what_verify_would_refuse_is_not_minted(shop: str, ttl: int, subject: str) -> None:
+def test_mint_refuses_a_token_that_verify_would_refuse(shop: str, ttl: int, subject: str) -> None:
     """An operator sees a mistake at once."""
     with pytest.raises(ValueError, match="needs a shop"):
         verifier(SECRET).mint(ShopId(shop), [], ttl, subject, NOW)
@@ -109,7 +109,7 @@ def test_what_verify_would_refuse_is_not_minted(shop: str, ttl: int, subject: st
         "x" * (LONGEST_TOKEN + 1),
     ],
 )
-def test_what_is_no_jwt_is_malformed_and_never_a_crash(token: str) -> None:
+def test_a_text_that_is_not_a_jwt_is_refused_with_a_reason(token: str) -> None:
     """Any text after `Bearer` is refused with a reason."""
     assert refusal(token) in {"token_malformed", "token_invalid"}
 
@@ -170,7 +170,7 @@ def test_a_changed_claim_or_a_wrong_secret_is_refused() -> None:
         b"\xff",
     ],
 )
-def test_claims_that_do_not_say_who_for_what_and_until_when_are_refused(claims: Any) -> None:
+def test_a_token_with_a_missing_or_wrong_claim_is_refused(claims: Any) -> None:
     """A good signature does not replace a missing or wrong claim."""
     assert refusal(signed(claims)) == "token_invalid"
 
@@ -186,7 +186,7 @@ def test_a_token_without_a_subject_is_from_unknown_and_one_without_a_scope_has_n
     assert verifier(SECRET).verify(signed(without("scope"))).scopes == frozenset()
 
 
-def test_a_token_ends_at_the_second_it_says_remembered_or_not() -> None:
+def test_a_cached_token_is_refused_from_its_expiry_second() -> None:
     """The cache of verified tokens knows when each token ends."""
     now = [NOW + 59.9]
     tokens = Tokens([SECRET], now=lambda: now[0])
@@ -197,12 +197,12 @@ def test_a_token_ends_at_the_second_it_says_remembered_or_not() -> None:
     assert refusal(token, tokens) == "token_expired"
 
 
-def test_a_token_that_begins_a_moment_from_now_is_good() -> None:
+def test_a_token_that_is_valid_from_a_few_seconds_later_is_accepted() -> None:
     """The issuer's clock may be a little ahead."""
     assert verifier(SECRET).verify(signed(CLAIMS | {"nbf": NOW + 3})).shop == "demo"
 
 
-def test_the_memory_is_bounded_and_keeps_what_is_used() -> None:
+def test_the_token_cache_is_bounded_and_removes_the_least_recently_used_token() -> None:
     """The cache removes the token that was not used for the longest time."""
     tokens = verifier(SECRET)
     first, second = signed(CLAIMS | {"n": 0}), signed(CLAIMS | {"n": 1})
@@ -284,7 +284,7 @@ def test_the_bearer_token_is_found(headers: dict[str, str], token: str) -> None:
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic YTpi", "Bearera.b.c"])
-def test_no_token_is_told_from_a_bad_one(header: str | None) -> None:
+def test_a_header_without_a_bearer_token_is_refused_as_token_missing(header: str | None) -> None:
     """A request has no token if the header is absent, has another scheme, or has nothing after the scheme."""
     with pytest.raises(Unauthenticated) as refused:
         bearer({} if header is None else {"authorization": header})

@@ -8,7 +8,7 @@ CONVERSATION = "104200000000001_7"
 AT = f"{SHOP}/conversations/{CONVERSATION}/blocked"
 
 
-def test_a_conversation_is_blocked_and_what_is_kept_of_it_deleted(setup: Setup) -> None:
+def test_a_block_deletes_the_messages_of_the_conversation(setup: Setup) -> None:
     """The block comes first, so that no message is stored after the deletion."""
     answer = setup.client.put(AT)
     BlockedModel.model_validate_json(answer.content)
@@ -19,7 +19,7 @@ def test_a_conversation_is_blocked_and_what_is_kept_of_it_deleted(setup: Setup) 
     assert setup.client.get(AT).json() == told
 
 
-def test_what_is_kept_may_stay_until_it_expires(setup: Setup) -> None:
+def test_a_block_may_keep_the_stored_messages(setup: Setup) -> None:
     """The caller asks for this if the customer wants it."""
     answer = setup.client.put(AT, params={"keep_messages": "true"})
     BlockedModel.model_validate_json(answer.content)
@@ -27,7 +27,7 @@ def test_what_is_kept_may_stay_until_it_expires(setup: Setup) -> None:
     assert setup.store.asked == ("block", "demo", CONVERSATION)
 
 
-def test_nonsense_beside_it_is_refused_before_anything_is_done(setup: Setup) -> None:
+def test_a_block_with_an_invalid_parameter_is_refused_before_any_change(setup: Setup) -> None:
     """A misspelled `keep_messages` must not delete the messages that the caller wants to keep."""
     for query in ("?keep_message=true", "?keep_messages=1"):
         assert setup.client.put(AT + query).status_code == 400

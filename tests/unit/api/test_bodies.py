@@ -21,12 +21,12 @@ def test_an_empty_object_holds_no_token() -> None:
 
 
 @pytest.mark.parametrize("token", ["E", TOKEN, "x" * LONGEST_PAGE_TOKEN, "!~"])
-def test_a_token_is_taken_as_it_is(token: str) -> None:
+def test_a_valid_token_is_accepted_unchanged(token: str) -> None:
     """Facebook decides its form. The service requires that it fits into a header."""
     assert connect(token).token() == Secret(token)
 
 
-def test_a_token_hides_itself() -> None:
+def test_no_representation_of_the_body_shows_the_token() -> None:
     """No traceback, print or dump of the body shows the token."""
     body = connect(TOKEN)
     for shown in (repr(body), str(body), str(body.model_dump()), body.model_dump_json(), repr(body.token())):
@@ -37,7 +37,7 @@ def test_a_token_hides_itself() -> None:
     "token",
     ["", " ", "EAAB secret", "EAAB\n", "EAAB\r\nX-Evil: 1", "EAAB\x00", "ថូខិន", "x" * (LONGEST_PAGE_TOKEN + 1)],
 )
-def test_a_token_that_fits_into_no_header_is_refused_and_not_repeated(token: str) -> None:
+def test_a_token_that_cannot_be_a_header_value_is_refused_and_not_repeated(token: str) -> None:
     """One sentence refuses every such token."""
     with pytest.raises(InvalidRequest) as refused:
         connect(token)

@@ -37,7 +37,7 @@ def read(content: bytes, coding: str | None) -> bytes:
         ("gzip;q=", "gzip"),
     ],
 )
-def test_what_the_caller_accepts_decides(accepted: str, coding: Coding | None) -> None:
+def test_the_header_accept_encoding_decides_the_coding(accepted: str, coding: Coding | None) -> None:
     """`Accept-Encoding` decides (RFC 9110, 12.5.3)."""
     assert coding_for(accepted) == coding
 
@@ -53,7 +53,7 @@ def test_a_compressed_answer_reads_as_the_same_json(accepted: str) -> None:
     assert orjson.loads(read(bytes(answer.body), accepted)) == orjson.loads(PAGE)
 
 
-def test_a_short_answer_and_one_to_whom_nobody_asked_stay_as_they_are() -> None:
+def test_a_short_answer_or_an_unsupported_coding_is_not_compressed() -> None:
     """`Vary` still informs caches, because another caller may get another answer."""
     for content, accepted in ((b"{}", "zstd"), (PAGE, ""), (PAGE, "br")):
         answer = Compression(bytes).answer(content, accepted)
@@ -62,7 +62,7 @@ def test_a_short_answer_and_one_to_whom_nobody_asked_stay_as_they_are() -> None:
         assert answer.headers["vary"] == "Accept-Encoding"
 
 
-def test_the_same_answer_has_another_length_each_time() -> None:
+def test_the_compressed_length_of_the_same_answer_is_random() -> None:
     """Otherwise the length would show which guess is in the answer. The random part is white space in JSON."""
     answers = Compression(random.Random(20261126).randbytes)
     for coding in ("zstd", "gzip"):
@@ -71,6 +71,6 @@ def test_the_same_answer_has_another_length_each_time() -> None:
         assert all(orjson.loads(read(body, coding)) == orjson.loads(PAGE) for body in bodies)
 
 
-def test_compressing_needs_no_dictionary_of_ours() -> None:
+def test_a_client_needs_no_dictionary_to_decompress() -> None:
     """Any client can read the answer."""
     assert read(compressed(PAGE, "zstd"), "zstd") == read(compressed(PAGE, "gzip"), "gzip") == PAGE

@@ -49,7 +49,7 @@ def page(setup: Setup) -> str:
     return answer.text
 
 
-def test_the_page_is_well_formed_and_its_links_lead_somewhere(page: str) -> None:
+def test_the_page_is_well_formed_and_all_its_links_have_a_target(page: str) -> None:
     """Every id occurs once."""
     outline = Outline(page)
     assert outline.open == []
@@ -57,7 +57,7 @@ def test_the_page_is_well_formed_and_its_links_lead_somewhere(page: str) -> None
     assert {link[1:] for link in outline.links if link.startswith("#")} <= set(outline.ids)
 
 
-def test_nothing_comes_from_elsewhere(setup: Setup, page: str) -> None:
+def test_the_page_loads_nothing_from_other_servers(setup: Setup, page: str) -> None:
     """The page has no inline style and no address of a third party. The policy names style sheet and script by their
     digests."""
     outline = Outline(page)
@@ -76,7 +76,7 @@ def test_nothing_comes_from_elsewhere(setup: Setup, page: str) -> None:
     assert "connect-src 'self';" in policy
 
 
-def test_every_example_names_the_address_that_was_asked(setup: Setup) -> None:
+def test_every_example_uses_the_host_of_the_request(setup: Setup) -> None:
     """The page and the document use this address. A value that cannot be a host does not become a part of them."""
     for host, shown in (
         ("inbox.example:8443", "inbox.example:8443"),
@@ -95,7 +95,7 @@ def test_the_page_is_light_and_dark(page: str) -> None:
     assert "color-scheme: light dark" in page
 
 
-def test_every_operation_parameter_and_scope_stands_on_the_page(setup: Setup, page: str) -> None:
+def test_the_page_shows_every_operation_parameter_and_scope(setup: Setup, page: str) -> None:
     """Each operation has a command that a reader can copy."""
     for route in setup.routes:
         card = re.search(f'<article id="{route.name}">(.*?)</article>', page, re.DOTALL)
@@ -107,7 +107,7 @@ def test_every_operation_parameter_and_scope_stands_on_the_page(setup: Setup, pa
             assert f"<code>{name}</code>" in card[1]
 
 
-def test_what_the_document_says_is_escaped() -> None:
+def test_the_page_escapes_the_text_of_the_document() -> None:
     """The text is escaped although it comes from our own code."""
     document = describe(table(Store()), version="<1>")
     document["info"]["description"] = "<script>`<b>`"

@@ -23,7 +23,7 @@ def test_every_kind_has_a_status_and_every_status_a_title() -> None:
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))
-def test_an_error_is_told_by_its_kind_reason_and_sentence(kind: Kind) -> None:
+def test_a_problem_has_the_status_reason_and_sentence_of_its_error(kind: Kind) -> None:
     """The problem also has the id of the request."""
     answer = problem(Refused(kind, "some_reason"), "r-1")
     assert answer.headers["content-type"] == "application/problem+json"
@@ -41,7 +41,7 @@ def test_an_error_is_told_by_its_kind_reason_and_sentence(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize(("given", "told"), [(None, "1"), (0, "1"), (7, "7")])
-def test_what_is_unavailable_says_when_to_come_back(given: int | None, told: str) -> None:
+def test_an_unavailable_answer_has_the_header_retry_after(given: int | None, told: str) -> None:
     """`Retry-After` is at least one second."""
     assert problem(Refused("unavailable", "redis_full", retry_after=given), "r").headers["retry-after"] == told
 
@@ -54,7 +54,7 @@ def test_what_is_unavailable_says_when_to_come_back(given: int | None, told: str
         ("forbidden", "scope_missing", 'Bearer realm="page-inbox", error="insufficient_scope"'),
     ],
 )
-def test_who_may_not_is_told_how(kind: Kind, reason: str, told: str) -> None:
+def test_an_answer_401_or_403_has_the_header_www_authenticate(kind: Kind, reason: str, told: str) -> None:
     """The header `WWW-Authenticate` says why the request is refused (RFC 6750, 3)."""
     assert problem(Refused(kind, reason), "r").headers["www-authenticate"] == told
 
@@ -69,7 +69,7 @@ def test_an_unknown_address_and_method_are_problems_too(setup: Setup) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_an_error_nobody_expected_tells_nothing() -> None:
+def test_the_answer_to_an_unexpected_error_hides_its_message() -> None:
     """Its message may contain anything."""
     answer = _client(RuntimeError("the canary")).get("/")
     assert (answer.status_code, answer.json()["reason"]) == (500, "internal_error")
@@ -88,13 +88,13 @@ def _client(error: Exception, state: dict[str, Any] | None = None) -> TestClient
     return TestClient(app, raise_server_exceptions=False)
 
 
-def test_the_request_id_is_the_one_the_request_was_given() -> None:
+def test_a_problem_has_the_id_of_its_request() -> None:
     """If there is no request id, a new one is made."""
     assert _client(Refused("conflict", "x"), {"request_id": "r-9"}).get("/").json()["request_id"] == "r-9"
     assert len(_client(Refused("conflict", "x")).get("/").json()["request_id"]) == 32
 
 
-def test_the_log_line_learns_the_reason() -> None:
+def test_the_log_line_has_the_reason_of_the_error() -> None:
     """The values that were bound before stay."""
     state: dict[str, Any] = {"log": {"shop": "demo"}}
     for error, reason in (
@@ -107,7 +107,7 @@ def test_the_log_line_learns_the_reason() -> None:
         assert state["log"] == {"shop": "demo", "reason": reason}
 
 
-def test_a_status_without_a_line_in_the_table_is_told_by_its_phrase() -> None:
+def test_a_status_outside_the_table_gets_its_http_phrase_as_reason() -> None:
     """This holds for an error of any library."""
     answer = _client(HTTPException(431, headers={"X-Why": "long"})).get("/")
     assert answer.headers["x-why"] == "long"

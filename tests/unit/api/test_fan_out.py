@@ -130,7 +130,7 @@ async def test_one_follower_serves_every_viewer_of_a_shop() -> None:
     assert setup.feed.follows == 2
 
 
-async def test_the_follower_waits_as_long_as_sending_to_all_viewers_takes() -> None:
+async def test_the_wait_of_the_follower_grows_with_the_number_of_viewers() -> None:
     """One viewer costs almost nothing, a thousand viewers about 50 ms."""
     setup = Setup()
     await setup.enter()
@@ -141,7 +141,7 @@ async def test_the_follower_waits_as_long_as_sending_to_all_viewers_takes() -> N
     assert (alone, crowded) == (module.PACE_SECONDS, 1000 * module.PACE_SECONDS)
 
 
-async def test_a_viewer_joins_when_it_has_caught_up_and_gets_nothing_twice() -> None:
+async def test_a_viewer_joins_after_catching_up_and_gets_no_event_twice() -> None:
     """A viewer that has read further than its group waits for events that are new to the viewer."""
     setup = Setup()
     group, first = await setup.enter()
@@ -155,7 +155,7 @@ async def test_a_viewer_joins_when_it_has_caught_up_and_gets_nothing_twice() -> 
     assert await taken(first) == ["message 5", "ready 5", "message 6", "message 7"]
 
 
-async def test_a_purge_throws_away_what_waits_and_a_purge_of_the_shop_ends() -> None:
+async def test_a_purge_drops_waiting_events_and_a_purge_of_the_shop_ends_viewers() -> None:
     """A viewer that was behind reads the store. A viewer that was not behind gets the event."""
     setup = Setup()
     _, quick = await setup.enter()
@@ -175,7 +175,7 @@ async def test_a_purge_throws_away_what_waits_and_a_purge_of_the_shop_ends() -> 
     assert (quick.ended, slow.ended) == ("purge", None)
 
 
-async def test_there_is_a_limit_for_a_shop_and_one_for_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_number_of_viewers_is_limited_for_a_shop_and_for_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each error says when the caller may try again."""
     monkeypatch.setattr(limits, "VIEWERS_OF_A_SHOP", 2)
     monkeypatch.setattr(limits, "VIEWERS", 3)
@@ -193,7 +193,7 @@ async def test_there_is_a_limit_for_a_shop_and_one_for_the_process(monkeypatch: 
     assert (full.value.kind, full.value.reason) == ("unavailable", "streams_full")
 
 
-async def test_quiet_viewers_hear_a_heartbeat_and_once_an_hour_where_the_stream_stands() -> None:
+async def test_quiet_viewers_get_heartbeats_and_hourly_the_position_of_the_stream() -> None:
     """A viewer that has just received an event gets no heartbeat."""
     setup = Setup()
     _, viewer = await setup.enter()
@@ -226,7 +226,7 @@ async def test_a_follower_that_crashes_ends_its_viewers() -> None:
     assert SHOP in setup.feed.following
 
 
-async def test_after_the_end_nobody_gets_in() -> None:
+async def test_a_closed_fan_out_accepts_no_viewer() -> None:
     """Every viewer gets the reason for the end."""
     setup = Setup()
     _, viewer = await setup.enter()

@@ -44,7 +44,7 @@ def test_every_edge_has_its_route() -> None:
 
 
 @pytest.mark.parametrize(("path", "query", "model"), ROUTES, ids=PATHS)
-def test_what_facebook_has_is_answered_with_its_cursor(
+def test_the_answer_has_the_items_and_the_cursor_of_facebook(
     setup: Setup, path: str, query: GraphQuery, model: type[BaseModel]
 ) -> None:
     """The answer has the described shape. Caches may not store it."""
@@ -96,7 +96,7 @@ def test_limit_and_after_are_checked_before_anything_is_fetched(setup: Setup, pa
     assert setup.store.asked == ()
 
 
-def test_an_item_that_holds_its_id_alone_is_as_described() -> None:
+def test_an_item_with_only_an_id_fits_its_model() -> None:
     """Facebook leaves out fields without data, and fields that it does not show."""
     for _, _, model in ROUTES:
         model.model_validate_json(b'{"items":[{"id":"1"}],"after":null}')

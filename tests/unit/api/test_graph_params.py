@@ -40,7 +40,7 @@ def test_every_parameter_of_comments_reaches_the_reader() -> None:
     )
 
 
-def test_a_cursor_is_opaque_and_of_any_length_facebook_could_mean() -> None:
+def test_a_cursor_may_be_long_and_have_any_characters() -> None:
     """The cursor is returned unchanged."""
     for cursor in ("x" * LONGEST_AFTER, "a+/=_-.:|%20 ខ"):
         query = parse_query(EdgeQuery, [("after", cursor)])
@@ -69,7 +69,7 @@ def test_a_value_out_of_range_is_named_but_not_repeated(name: str, value: str) -
 @pytest.mark.parametrize(
     ("model", "name"), [(EdgeQuery, "since"), (EdgeQuery, "order"), (PostsQuery, "filter"), (CommentsQuery, "until")]
 )
-def test_what_an_edge_does_not_have_is_refused(model: type[EdgeQuery], name: str) -> None:
+def test_a_parameter_that_an_edge_does_not_have_is_refused(model: type[EdgeQuery], name: str) -> None:
     """Facebook ignores some of these parameters silently, and then returns more items than the caller wants."""
     with pytest.raises(InvalidRequest) as refused:
         parse_query(model, [(name, "1")])

@@ -23,7 +23,7 @@ def message(text: str, **parts: object) -> bytes:
     )
 
 
-def test_every_labelled_text_has_the_same_numbers_again_and_again() -> None:
+def test_repeated_reads_of_a_labelled_text_find_the_same_numbers() -> None:
     """The numbers are the same on the first read and when their positions are cached."""
     numbers = PhoneNumbers()
     for text in TEXTS:
@@ -32,7 +32,7 @@ def test_every_labelled_text_has_the_same_numbers_again_and_again() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(), st.text(alphabet=' -./()~+\n,0៣๑９\u200b\u20e3"\\acទ', max_size=12))
-def test_whatever_stands_between_and_around_the_digits_the_answer_is_the_same(seed: int, odd: str) -> None:
+def test_unusual_characters_in_a_text_do_not_change_the_result_of_the_cache(seed: int, odd: str) -> None:
     """The lines are those of the demo shop's customers, with unusual characters inserted at any place."""
     rng = random.Random(seed)
     numbers = PhoneNumbers()
@@ -50,7 +50,7 @@ def test_an_edited_message_has_the_numbers_of_its_new_text() -> None:
         assert numbers.find(message(f"012 000 {last}")) == [f"+85512000{last}"]
 
 
-def test_what_is_remembered_reveals_nothing_of_a_message() -> None:
+def test_the_cache_holds_no_content_of_a_message() -> None:
     """The cache holds no digits, no words and no ids."""
     numbers = PhoneNumbers()
     for _ in range(3):

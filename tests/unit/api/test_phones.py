@@ -46,7 +46,7 @@ def test_the_labelled_numbers_are_found_and_nothing_else(half: str, capsys: pyte
     assert (precision, recall) == (1, 1), mistakes
 
 
-def test_the_list_is_as_long_as_it_says() -> None:
+def test_the_list_of_labelled_texts_has_the_promised_size() -> None:
     """The list has at least two hundred texts. Sixty of them are held out, a third has no number, and no text occurs
     twice."""
     texts = [case["text"] for half in CASES.values() for case in half]
@@ -56,12 +56,12 @@ def test_the_list_is_as_long_as_it_says() -> None:
     assert sum(not case["numbers"] for half in CASES.values() for case in half) * 3 >= len(texts)
 
 
-def test_numbers_come_in_the_order_of_the_text_and_none_twice() -> None:
+def test_numbers_are_in_the_order_of_the_text_without_duplicates() -> None:
     """A number that occurs several times in different spellings is returned once."""
     assert in_text("098 000 456, 012000123 និង +855 98 000 456") == ["+85598000456", "+85512000123"]
 
 
-def test_every_way_the_demo_shop_writes_a_number_is_found_and_no_price_is() -> None:
+def test_every_number_of_the_demo_shop_is_found_and_no_price_is_found() -> None:
     """The test draws two thousand numbers and prices in the spellings of the demo shop's customers."""
     rng = random.Random(20261126)
     for _ in range(2_000):
@@ -71,7 +71,7 @@ def test_every_way_the_demo_shop_writes_a_number_is_found_and_no_price_is() -> N
         assert in_text(f"តម្លៃ {spent} បង") == [], spent
 
 
-def test_a_cambodian_number_is_valid_exactly_when_the_library_says_so() -> None:
+def test_the_pattern_and_the_library_accept_the_same_cambodian_numbers() -> None:
     """One pattern covers all kinds of numbers."""
     rng = random.Random(20261126)
     valid = 0
@@ -87,7 +87,7 @@ def test_a_cambodian_number_is_valid_exactly_when_the_library_says_so() -> None:
 @pytest.mark.parametrize(
     "start", ["012000123 ", "0 1 2 0 0 0 1 2 3 ", "+84910001234x", "tel 12000123\n", "acc no: 0120001234\n"]
 )
-def test_a_number_behind_twenty_thousand_characters_is_not_looked_for(start: str) -> None:
+def test_a_number_after_twenty_thousand_characters_is_not_found(start: str) -> None:
     """The search of one text is bounded, so that a long text does not delay other readers."""
     found = in_text((start * 2_000)[:20_000] + " 098 000 456")
     assert "+85598000456" not in found
@@ -110,7 +110,7 @@ def test_a_pasted_list_of_forty_orders_is_searched_to_its_end() -> None:
     ],
 )
 @pytest.mark.parametrize("order", [("kind", "text"), ("text", "kind")], ids=["as sent", "text added by an edit"])
-def test_wherever_the_text_stands_and_whatever_must_be_escaped(text: str, order: tuple[str, str]) -> None:
+def test_a_number_is_found_in_any_order_of_fields_and_with_escaped_text(text: str, order: tuple[str, str]) -> None:
     """An edit can put a text after the other fields."""
     facts = {"kind": "message", "text": text}
     message = (

@@ -64,7 +64,7 @@ def test_every_route_refuses_a_parameter_it_does_not_know(setup: Setup, route: R
     assert setup.store.asked == ()
 
 
-def test_the_back_end_reaches_every_shop_and_must_name_one(setup: Setup) -> None:
+def test_a_token_for_every_shop_reaches_any_shop_but_not_the_name_star(setup: Setup) -> None:
     """`*` is a claim of a token and cannot be a shop."""
     headers = setup.bearer("*")
     assert setup.client.get("/v1/shops/any/pages", headers=headers).status_code == 200
@@ -95,7 +95,7 @@ def test_a_body_over_the_cap_is_refused_by_its_length_and_by_counting(setup: Set
     assert answer.status_code == 200
 
 
-def test_a_body_nobody_asked_for_is_not_read(setup: Setup) -> None:
+def test_an_unexpected_body_is_not_read(setup: Setup) -> None:
     """A DELETE with a body works as a DELETE without one."""
     answer = setup.client.request("DELETE", f"{SHOP}/messages/m_1", content=b"{" * (MAX_BODY + 1))
     assert answer.status_code == 200
@@ -120,7 +120,7 @@ def _noting(setup: Setup, seen: list[dict[str, Any]]) -> TestClient:
     return TestClient(app)
 
 
-def test_the_log_line_learns_shop_and_subject(setup: Setup) -> None:
+def test_the_log_line_has_the_shop_and_subject(setup: Setup) -> None:
     """The log line has nothing from a caller without a good token. If a token is for the wrong shop, the line has the
     subject."""
     seen: list[dict[str, Any]] = []
@@ -173,7 +173,7 @@ def test_every_call_is_recorded_before_its_handler_runs(setup: Setup, route: Rou
     assert setup.store.asked != ()
 
 
-def test_what_is_refused_before_is_not_recorded(setup: Setup) -> None:
+def test_a_call_refused_before_its_handler_is_not_recorded(setup: Setup) -> None:
     """Such a call has reached no data, and a stranger must not fill a shop's audit log."""
     assert setup.client.get(f"{SHOP}/messages?colour=red").status_code == 400
     assert setup.client.get("/v1/shops/other/messages").status_code == 403
@@ -195,7 +195,7 @@ def test_the_client_is_an_address_or_unknown(client: tuple[str, int] | None, tol
     assert client_of(Request({"type": "http", "client": client})) == told
 
 
-def test_a_table_that_could_not_be_guarded_is_refused_at_the_start() -> None:
+def test_a_table_with_a_route_that_cannot_be_guarded_is_refused_at_the_start() -> None:
     """Refused are a route without a scope, and a route without a shop in its path."""
     tokens = Tokens([SECRET])
     with pytest.raises(ValueError, match="guarded"):
@@ -231,6 +231,6 @@ def test_a_path_refuses_methods_that_it_does_not_have() -> None:
     assert client.put("/status").headers["allow"].count(",") == 2
 
 
-def test_every_path_of_a_shop_begins_alike() -> None:
+def test_every_path_of_a_shop_has_the_same_prefix() -> None:
     """One rule of a proxy can then cover all of them."""
     assert all(route.path.startswith(ALL) for route in ROUTES)

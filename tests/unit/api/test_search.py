@@ -38,7 +38,7 @@ def found(search: Search, message: KeptMessage) -> bool:
         ("cafe\u0301", "caf\u00e9"),
     ],
 )
-def test_a_text_is_found_whatever_its_case_spaces_and_digits(q: str, text: str) -> None:
+def test_a_search_ignores_differences_in_case_spaces_and_digits(q: str, text: str) -> None:
     """This is true for Khmer and for Latin script."""
     assert found(Search(q), kept(text))
 
@@ -60,7 +60,7 @@ def test_long_rows_of_combining_marks_are_cut_before_they_are_sorted(words: str)
     assert found(Search("shirt"), kept(f"red {words} shirt"))
 
 
-def test_a_title_is_text_too_and_what_nobody_sees_is_not() -> None:
+def test_a_search_covers_titles_but_not_payloads_and_ids() -> None:
     """The titles of buttons and attachments are searched. Ids and addresses are not searched."""
     message = kept(
         postback={"title": "Order now", "payload": "SECRET"}, attachments=[{"type": "file", "title": "slip.pdf"}]
@@ -81,7 +81,7 @@ def test_a_title_is_text_too_and_what_nobody_sees_is_not() -> None:
         ("file", {"attachments": [{"type": "video"}, {"type": "file"}]}),
     ],
 )
-def test_a_message_has_what_is_looked_for(has: Has, parts: dict[str, Any]) -> None:
+def test_the_has_filter_matches_only_messages_with_that_content(has: Has, parts: dict[str, Any]) -> None:
     """No other message matches."""
     assert found(Search(has=has), kept(**parts))
     for other in ("phone", "photo", "location", "audio", "file"):
@@ -105,7 +105,7 @@ def test_a_read_without_a_filter_is_no_search() -> None:
     assert query.search(answered=False) == Search(answered=False)
 
 
-def test_a_conversation_is_answered_where_its_last_message_is_the_pages() -> None:
+def test_a_conversation_is_answered_if_the_page_sent_its_last_message() -> None:
     """The other filters apply to the last message too."""
     page = PageId("1")
 
@@ -118,7 +118,7 @@ def test_a_conversation_is_answered_where_its_last_message_is_the_pages() -> Non
     assert not fits(of(kept("bye", direction="out")))
 
 
-def test_the_answer_to_a_search_says_how_many_were_looked_at(setup: Setup) -> None:
+def test_the_answer_to_a_search_has_the_number_of_searched_items(setup: Setup) -> None:
     """Other answers do not have this number."""
     answer = setup.client.get(f"{SHOP}/messages?q=nothing+like+it").json()
     assert answer == {"messages": [], "next_cursor": "c1", "looked_at": 2}

@@ -32,7 +32,7 @@ def test_a_shop_is_read_and_paused_with_and_without_the_last_slash(setup: Setup,
     assert setup.client.get(path).json()["paused"] is True
 
 
-def test_a_page_is_paused_alone(setup: Setup) -> None:
+def test_a_pause_of_a_page_does_not_pause_the_shop(setup: Setup) -> None:
     """The answer is the Page's new state."""
     answer = setup.client.patch(f"{SHOP}/pages/104200000000001", json={"paused": True})
     assert answer.json() == PAGE | {"paused": True}
@@ -73,7 +73,7 @@ def test_an_end_that_makes_no_sense_is_refused(setup: Setup, path: str, body: di
 
 
 @pytest.mark.parametrize("body", [{}, {"paused": None}, {"paused": "yes"}, {"paused": 1}, {"status": "connected"}])
-def test_a_page_is_paused_by_true_or_false_alone(setup: Setup, body: dict[str, Any]) -> None:
+def test_a_pause_accepts_only_true_or_false(setup: Setup, body: dict[str, Any]) -> None:
     """The service refuses any other value before it calls the registry."""
     assert setup.client.patch(f"{SHOP}/pages/104200000000001", json=body).status_code == 400
     assert setup.store.asked == ()
@@ -101,7 +101,7 @@ def test_a_page_is_paused_by_true_or_false_alone(setup: Setup, body: dict[str, A
         ),
     ],
 )
-def test_the_state_of_a_page_is_told(setup: Setup, state: PageState, told: dict[str, Any]) -> None:
+def test_the_answers_show_the_state_of_a_page(setup: Setup, state: PageState, told: dict[str, Any]) -> None:
     """The state is in the answer for one Page and in both lists."""
     setup.store.known_page = replace(setup.store.known_page, state=state, last_event_at=NOW * 1000)
     told = PAGE | {"last_event_at": MOMENT} | told

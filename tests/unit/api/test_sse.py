@@ -48,7 +48,7 @@ def test_data_keeps_spaces_and_colons() -> None:
 
 
 @pytest.mark.parametrize("end", ["\x85", "\u2028", "\u2029"])
-def test_an_end_of_line_that_only_unicode_knows_is_escaped(end: str) -> None:
+def test_a_unicode_line_separator_is_escaped(end: str) -> None:
     """Some readers split lines by Unicode's rules, as Python's `splitlines` does, and would end the event there."""
     sent = sse.encode("message", orjson.dumps({"text": f"a{end}b"})).decode()
     assert end not in sent
@@ -57,7 +57,7 @@ def test_an_end_of_line_that_only_unicode_knows_is_escaped(end: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["a\nb", "a\rb", "a\r\nb", "a\0b", "a\u2028b", "\ud83d"])
-def test_a_name_or_id_that_is_no_plain_line_is_refused(word: str) -> None:
+def test_a_name_or_id_with_unprintable_characters_is_refused(word: str) -> None:
     """The service itself makes names and ids, so a wrong one is a mistake in the code."""
     with pytest.raises(ValueError, match="printable"):
         sse.encode(word, b"{}")

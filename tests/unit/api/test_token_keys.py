@@ -51,11 +51,11 @@ def test_weak_missing_and_secret_keys_are_refused(secrets: list[str], jwks: dict
     assert "AAAA" not in str(refused.value)
 
 
-def test_unusable_keys_beside_a_good_one_are_passed_over() -> None:
+def test_unusable_keys_next_to_a_good_key_are_ignored() -> None:
     """The service ignores keys that it does not understand (RFC 7517, 5)."""
     assert len(public_keys({"keys": [{"kty": "new"}, GOOD, {"kty": "RSA", "use": "enc"}]})) == 1
 
 
-def test_a_secret_is_nowhere_in_the_representation_of_tokens() -> None:
+def test_the_representation_of_tokens_does_not_show_a_secret() -> None:
     """A traceback does not show the secret."""
     assert SECRET.reveal() not in repr(vars(Tokens([SECRET])))

@@ -14,7 +14,7 @@ def made(position: int = 0) -> Viewer:
     return viewer
 
 
-async def test_what_is_pushed_is_taken_in_order_and_together() -> None:
+async def test_the_viewer_takes_all_pushed_events_together_and_in_order() -> None:
     """A viewer that was busy gets all waiting events at once."""
     viewer = made()
     viewer.push(b"a", 1)
@@ -29,7 +29,7 @@ async def test_what_is_pushed_is_taken_in_order_and_together() -> None:
     assert await waiting == b"c"
 
 
-async def test_one_that_takes_nothing_is_ended_when_its_queue_is_full() -> None:
+async def test_a_viewer_that_takes_no_events_is_ended_when_its_queue_is_full() -> None:
     """The viewer is not ended sooner."""
     viewer = made()
     for n in range(QUEUE):
@@ -39,7 +39,7 @@ async def test_one_that_takes_nothing_is_ended_when_its_queue_is_full() -> None:
     assert viewer.ended == "slow"
 
 
-async def test_one_that_takes_nothing_is_ended_when_its_queue_has_too_many_bytes() -> None:
+async def test_a_viewer_that_takes_no_events_is_ended_when_its_queue_has_too_many_bytes() -> None:
     """The viewer is not ended sooner. Waiting events are dropped, and the viewer resumes after the last event that it
     took."""
     viewer = made()
@@ -53,7 +53,7 @@ async def test_one_that_takes_nothing_is_ended_when_its_queue_has_too_many_bytes
     assert viewer.taken == 0
 
 
-async def test_what_was_taken_makes_room() -> None:
+async def test_taken_events_free_room_in_the_queue() -> None:
     """In total, ten times the allowed bytes go through the queue."""
     viewer = made()
     for n in range(1, 41):
@@ -81,7 +81,7 @@ async def test_one_event_may_be_larger_than_the_queue() -> None:
     assert len(chunk) == 2 * QUEUE_BYTES
 
 
-async def test_what_waits_is_taken_in_parts_with_the_position_of_each() -> None:
+async def test_the_viewer_takes_waiting_events_in_parts_and_counts_each_part() -> None:
     """No part contains the whole queue. A stream that ends still sends all events."""
     viewer = made()
     event = b"x" * (SENT_BYTES // 2 - 1)
@@ -94,7 +94,7 @@ async def test_what_waits_is_taken_in_parts_with_the_position_of_each() -> None:
     assert taken == [(2, 2), (2, 4), (1, 5)]
 
 
-async def test_a_sender_that_is_stuck_is_cancelled_by_the_end() -> None:
+async def test_the_end_of_a_viewer_cancels_its_blocked_sender() -> None:
     """No code waits for a viewer that does not read."""
     stuck = asyncio.Event()
     viewers: list[Viewer] = []
@@ -114,7 +114,7 @@ async def test_a_sender_that_is_stuck_is_cancelled_by_the_end() -> None:
     assert await viewers[0].next() is None
 
 
-async def test_one_that_waits_is_told_of_the_end_and_gets_what_was_pushed_before() -> None:
+async def test_a_waiting_viewer_gets_the_events_from_before_its_end() -> None:
     """The first reason is kept."""
     viewer = made()
     waiting = asyncio.create_task(viewer.next())
@@ -128,7 +128,7 @@ async def test_one_that_waits_is_told_of_the_end_and_gets_what_was_pushed_before
     assert viewer.ended == "purge"
 
 
-async def test_a_rewind_throws_away_what_was_not_taken() -> None:
+async def test_a_rewind_drops_the_events_that_were_not_taken() -> None:
     """The viewer then reads the store itself. A viewer that had taken everything does not notice."""
     viewer = made()
     viewer.push(b"a", 1)

@@ -22,14 +22,14 @@ A, B, C = "7000000000000001", "7000000000000002", "10000000000000042"
         f"{A}\n{A}\n{B},{C},{B}\n",
     ],
 )
-def test_ids_are_read_however_they_are_separated(text: str) -> None:
+def test_ids_are_read_with_any_separator(text: str) -> None:
     """The file may have a header, and an id that occurs twice is returned once."""
     found = read_customers(io.StringIO(text))
     assert found.ids == (A, B, C)
     assert found.refused_lines == ()
 
 
-def test_a_line_with_something_that_is_no_id_is_named_by_its_number() -> None:
+def test_the_error_names_the_number_of_a_line_without_a_valid_id() -> None:
     """The error does not repeat the text, because it may be a person's name."""
     found = read_customers([f"{A}\n", "Sok Dara\n", "\n", f"{B},psid,2026-11-26\n", "-7\n", "១២៣៤៥\n", "7" * 65, C])
     assert found.refused_lines == (2, 4, 5, 6, 7)
@@ -49,13 +49,13 @@ def test_ids_that_a_spreadsheet_rounded_are_noticed() -> None:
     assert not read_customers([f"{700_000_000_000_000 + n * 10}\n" for n in range(50)]).rounded
 
 
-def test_an_empty_file_and_one_with_a_header_alone_hold_nobody() -> None:
+def test_an_empty_file_or_a_file_with_only_a_header_has_no_customers() -> None:
     """A file with other content has no customers, and the error also names its later lines."""
     assert read_customers([]) == read_customers(["", "\n"]) == read_customers(["id\n"])
     assert read_customers(["id\n", "x\n"]).refused_lines == (2,)
 
 
-def test_many_lines_are_told_in_short() -> None:
+def test_a_long_list_of_line_numbers_is_shortened() -> None:
     """The error shows the first lines and the number of the others."""
     assert listed((1, 2)) == "1, 2"
     assert listed(tuple(range(1, 26)), most=3) == "1, 2, 3 and 22 more"

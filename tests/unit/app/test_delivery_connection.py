@@ -172,7 +172,7 @@ async def test_both_kinds_of_connection_answer_alike(case: str) -> None:
         assert (TAKEN[one.edge], TAKEN[other.edge]) == (short, 0)
 
 
-async def test_a_delivery_under_way_is_answered_when_the_server_ends() -> None:
+async def test_a_running_delivery_is_answered_when_the_server_ends() -> None:
     """The answer says that the connection closes after it."""
     async with served(short=True) as setup:
         await setup.said([ONE], 1)
@@ -192,7 +192,7 @@ async def test_a_delivery_under_way_is_answered_when_the_server_ends() -> None:
     assert b"\r\nconnection: close\r\n" in answer
 
 
-async def test_a_sender_who_leaves_costs_nobody_anything() -> None:
+async def test_a_delivery_is_stored_after_its_sender_disconnects() -> None:
     """The messages are stored, and the answer is dropped."""
     async with served(short=True) as setup:
         await setup.said([ONE], 1)

@@ -21,13 +21,15 @@ FAIL = Finding("c", "fail", "Broken.", "Mend.")
         ((FAIL, WARN, OK), "fail", 1, 1),
     ],
 )
-def test_the_worst_finding_counts(findings: tuple[Finding, ...], level: Level, code: int, strict_code: int) -> None:
+def test_the_worst_finding_decides_the_level_and_the_exit_code(
+    findings: tuple[Finding, ...], level: Level, code: int, strict_code: int
+) -> None:
     """Warnings fail only if the caller asks for it."""
     assert worst(findings) == Verdict(findings).level == level
     assert (Verdict(findings).exit_code, Verdict(findings, strict=True).exit_code) == (code, strict_code)
 
 
-def test_the_document_says_what_a_script_wants_to_know() -> None:
+def test_the_document_has_every_field_of_every_finding() -> None:
     """The document has every field of every finding by name, in the order of the findings."""
     document = json.loads(json.dumps(Verdict((FAIL, WARN, OK)).document()))
     assert (document["level"], document["exit_code"]) == ("fail", 1)

@@ -12,7 +12,7 @@ def pages(well: int, ill: int) -> list[Finding]:
     return found + [Finding("page", "ok", "Well.", about=f"well-{n}") for n in range(well)]
 
 
-def test_a_few_pages_are_listed_and_of_many_only_the_ill(capsys: pytest.CaptureFixture[str]) -> None:
+def test_few_pages_are_all_listed_and_of_many_pages_only_the_faulty_ones(capsys: pytest.CaptureFixture[str]) -> None:
     """Many lines without a fault would hide the important line at the end."""
     print_pages(pages(MOST_WELL_PAGES, 1))
     few = capsys.readouterr().out

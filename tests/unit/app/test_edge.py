@@ -133,7 +133,7 @@ async def test_a_head_that_is_too_large_is_refused(head: bytes) -> None:
         assert (await server.ask()).endswith(b"\r\n\r\n0")
 
 
-async def test_a_large_body_is_no_large_head() -> None:
+async def test_a_large_body_does_not_count_as_head() -> None:
     """A body many times the size of the largest head passes, in one piece or byte by byte."""
     body = b"x" * (HEAD_BYTES * 10)
     head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
@@ -153,7 +153,7 @@ async def test_headers_behind_a_chunked_body_are_counted_too() -> None:
         assert (await closed(reader)).startswith(b"HTTP/1.1 431 ")
 
 
-async def test_requests_sent_far_ahead_end_the_connection() -> None:
+async def test_too_many_pipelined_requests_end_the_connection() -> None:
     """The server answers a few in order. With many requests it closes the connection and does not parse the rest."""
     async with bounded() as server:
         server.answer.clear()
@@ -207,7 +207,7 @@ async def test_requests_that_are_not_started_yet_make_room_for_a_delivery() -> N
         assert (await asyncio.wait_for(reader.read(4096), WAITS)).endswith(b"\r\n\r\n1")
 
 
-async def test_requests_that_wait_for_facebook_delay_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_requests_that_wait_for_facebook_do_not_delay_other_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty such requests start, and meanwhile the service answers another caller."""
     monkeypatch.setattr("app.callers.PREPARING_SECONDS", 3600.0)
     async with bounded() as server:
@@ -223,7 +223,7 @@ async def test_requests_that_wait_for_facebook_delay_no_other(monkeypatch: pytes
         facebook.set()
 
 
-async def test_half_bodies_together_are_bounded_and_the_largest_go_first() -> None:
+async def test_the_total_size_of_incomplete_bodies_is_bounded() -> None:
     """The server keeps connections whose bodies are small or complete."""
     half = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"
     async with bounded(most_bytes=1_000_000) as server:
@@ -241,7 +241,7 @@ async def test_half_bodies_together_are_bounded_and_the_largest_go_first() -> No
         assert (await asyncio.wait_for(small[0].read(4096), WAITS)).endswith(b"200000")
 
 
-async def test_nothing_is_held_for_those_who_have_gone() -> None:
+async def test_a_disconnect_releases_the_bytes_of_the_sender() -> None:
     """The bytes are released at whatever point the sender leaves: before the head, in it, after it, or in the body."""
     async with bounded() as server:
         for part in (b"", b"GET / HT", GET, b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"):
@@ -329,7 +329,9 @@ def forwarded(*lines: str) -> bytes:
         (("X-Forwarded-For:",), ("127.0.0.1", "http")),
     ],
 )
-async def test_a_trusted_proxy_says_who_calls_and_how(lines: tuple[str, ...], caller: tuple[str, str]) -> None:
+async def test_a_trusted_proxy_sets_the_address_and_scheme_of_the_caller(
+    lines: tuple[str, ...], caller: tuple[str, str]
+) -> None:
     """The caller is the last address that is not a trusted proxy. Addresses before it come from the caller itself."""
     async with bounded() as it:
         reader, _ = await it.send(forwarded(*lines))
@@ -337,7 +339,7 @@ async def test_a_trusted_proxy_says_who_calls_and_how(lines: tuple[str, ...], ca
         assert it.callers == [caller]
 
 
-async def test_an_untrusted_sender_cannot_say_who_calls() -> None:
+async def test_an_untrusted_sender_cannot_set_the_address_of_the_caller() -> None:
     """Its own address and the scheme of the connection count."""
     async with bounded() as it:
         request = forwarded("X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https")

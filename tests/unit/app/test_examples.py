@@ -8,7 +8,7 @@ from domain.secret import Secret
 from simulator.graph_made_up import demo_world
 
 
-def test_the_examples_name_what_the_demo_shop_has() -> None:
+def test_the_ids_of_the_examples_exist_in_the_demo_shop() -> None:
     """Page, customer, post, comment and conversation at Facebook are the same in every run."""
     assert examples.PAGE == demo.PAGE
     rng = random.Random(demo.PAGE)

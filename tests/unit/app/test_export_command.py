@@ -20,7 +20,7 @@ async def pieces(text: bytes, size: int) -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("size", [1, 7, 50, 1000])
-async def test_a_whole_export_is_kept_however_it_comes(tmp_path: Path, size: int) -> None:
+async def test_a_complete_export_is_kept_for_any_size_of_its_pieces(tmp_path: Path, size: int) -> None:
     """The export replaces an earlier one."""
     out = tmp_path / "copy"
     out.write_text("older")
@@ -30,7 +30,7 @@ async def test_a_whole_export_is_kept_however_it_comes(tmp_path: Path, size: int
 
 
 @pytest.mark.parametrize("text", [b"", WHOLE[:-1], WHOLE[:60], WHOLE.replace(b'"messages":2', b'"messages":3')])
-async def test_one_that_was_cut_off_is_not(tmp_path: Path, text: bytes) -> None:
+async def test_an_incomplete_export_does_not_replace_the_earlier_copy(tmp_path: Path, text: bytes) -> None:
     """The incomplete file stays under another name. An earlier copy stays."""
     out = tmp_path / "copy"
     out.write_text("older")

@@ -15,7 +15,7 @@ async def work(turns: ShopTurns, shop: ShopId, pieces: int, done: list[str]) -> 
         done.append(shop)
 
 
-async def test_many_reads_of_one_shop_have_the_share_of_one() -> None:
+async def test_a_shop_with_many_reads_gets_the_same_share_as_a_shop_with_one_read() -> None:
     """A read of another shop waits for at most one piece of their work before each of its own pieces."""
     turns, done = ShopTurns(), list[str]()
     many = [asyncio.create_task(work(turns, BUSY, 50, done)) for _ in range(100)]
@@ -42,7 +42,7 @@ async def test_one_piece_runs_in_an_iteration() -> None:
     assert len(done) == 100
 
 
-async def test_a_cancelled_read_holds_nobody_up() -> None:
+async def test_a_cancelled_read_does_not_delay_other_reads() -> None:
     """The next read gets its turn."""
     turns, done = ShopTurns(), list[str]()
     gone = [asyncio.create_task(work(turns, BUSY, 5, done)) for _ in range(20)]

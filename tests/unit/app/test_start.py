@@ -18,7 +18,7 @@ start.main()
 """
 
 
-def test_sigterm_while_the_command_line_is_loading_ends_the_process_by_our_own_hand() -> None:
+def test_our_handler_ends_the_process_on_sigterm_while_the_command_line_loads() -> None:
     """Process 1 without a handler would not end. The exit code shows that our handler ended the process."""
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", SENT_WHILE_LOADING], capture_output=True, text=True, timeout=30, check=False

@@ -81,7 +81,7 @@ async def passed(supervisor: Supervisor) -> dict[str, bool]:
     return {result.name: result.ok for result in await supervisor.run()}
 
 
-async def test_what_a_worker_counted_stays_when_it_ends_and_another_takes_its_place() -> None:
+async def test_the_counts_of_an_ended_worker_stay_after_its_replacement() -> None:
     """No counter decreases, because Prometheus would take a decrease for a restart."""
     async with supervised(2, lambda _: FakeWorker([], deliveries=20)) as (supervisor, started):
         assert value(supervisor, "deliveries_total") == 40
@@ -92,7 +92,7 @@ async def test_what_a_worker_counted_stays_when_it_ends_and_another_takes_its_pl
         assert value(supervisor, "workers") == 2
 
 
-async def test_a_check_passes_where_it_passes_in_every_worker() -> None:
+async def test_a_check_passes_only_if_it_passes_in_every_worker() -> None:
     """Every worker must answer."""
     async with supervised(2, lambda _: FakeWorker([REDIS])) as (supervisor, started):
         assert await passed(supervisor) == {"draining": True, "redis": True, "workers": True}
@@ -102,7 +102,7 @@ async def test_a_check_passes_where_it_passes_in_every_worker() -> None:
         assert await passed(supervisor) == {"draining": True, "redis": True, "workers": False}
 
 
-async def test_a_worker_that_starts_again_makes_nothing_unready() -> None:
+async def test_the_service_stays_ready_while_a_worker_restarts() -> None:
     """The other workers serve. If no worker serves, the service is not ready."""
     async with supervised(2, lambda before: FakeWorker([REDIS], serves=not before)) as (supervisor, started):
         assert await passed(supervisor) == {"draining": True, "redis": True, "workers": True}
@@ -133,7 +133,7 @@ async def test_a_start_that_the_system_refuses_is_tried_again() -> None:
     assert await serving is True
 
 
-async def test_settings_read_again_replace_one_worker_after_the_other() -> None:
+async def test_a_reload_of_the_settings_replaces_every_worker() -> None:
     """The replaced workers do not count as dead."""
     async with supervised(2, lambda _: FakeWorker([])) as (supervisor, started):
         await supervisor.renew()

@@ -12,7 +12,7 @@ ROUND = Measured(message_bytes=500, shop_bytes=1000, entry_bytes=200, delivery_s
 RUN = json.loads(STORED.read_text(encoding="utf-8"))
 
 
-def test_the_numbers_are_those_worked_out_by_hand() -> None:
+def test_the_calculated_numbers_equal_the_numbers_calculated_by_hand() -> None:
     """1,000 shops with 864 messages a day each send 10 messages per second."""
     load = Load(1_000, messages_per_day=864, reads_per_day=864, reading_hours=10, peak=2, busy=0.5, headroom=2)
     found = need(load, ROUND)
@@ -35,7 +35,7 @@ def test_the_numbers_are_those_worked_out_by_hand() -> None:
         (0.1, 0.5, 64, 2, 1),
     ],
 )
-def test_pods_and_shards_follow_from_whatever_is_scarce(
+def test_the_scarce_resource_decides_the_number_of_pods_and_shards(
     peak: float, busy: float, shard_gib: float, pods: int, shards: int
 ) -> None:
     """The scarce thing is processor time at the peak, or memory. The service can always lose one pod."""
@@ -52,21 +52,21 @@ def test_twice_the_shops_need_twice_the_memory() -> None:
     assert two.memory_bytes == 2 * one.memory_bytes
 
 
-def test_the_table_in_the_document_is_the_calculators() -> None:
+def test_the_document_has_the_table_of_the_calculator() -> None:
     """The calculator makes the table from the stored run, which `make bench-store` writes."""
     text = store.CAPACITY.read_text(encoding="utf-8")
     assert capacity.table(store.LOADS, capacity.measured(RUN)) in text
     assert store.with_table(text, RUN) == text
 
 
-def test_the_picture_is_of_the_stored_run() -> None:
+def test_the_picture_shows_the_stored_run() -> None:
     """`make chart` draws the picture. It has every measured axis."""
     assert chart.CHART.read_text(encoding="utf-8") == chart.drawn(RUN)
     measured = {group for lines in chart.series(RUN).values() for group in lines}
     assert measured == set(chart.COLOURS)
 
 
-def test_what_the_last_run_did_not_measure_stays_stored() -> None:
+def test_figures_that_the_last_run_did_not_measure_stay_stored() -> None:
     """A run may leave out slow groups. A quick run does not replace their figures."""
     old = {"rows": [{"group": "a", "name": "old"}, {"group": "b", "name": "kept"}]}
     new = {"effort": {"divisor": 1}, "rows": [{"group": "a", "name": "new"}]}
@@ -75,7 +75,7 @@ def test_what_the_last_run_did_not_measure_stays_stored() -> None:
         store.merged(old, {**new, "effort": {"divisor": 10}})
 
 
-def test_the_command_prints_what_the_table_says(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_the_values_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     """The command uses the usual assumptions."""
     capacity.main(["--shops", "100000"])
     told = capsys.readouterr().out
@@ -93,7 +93,7 @@ def test_nonsense_is_refused(wrong: list[str], capsys: pytest.CaptureFixture[str
     assert "must be more than nothing" in capsys.readouterr().err
 
 
-def test_the_help_teaches() -> None:
+def test_the_help_shows_every_assumption_with_its_default() -> None:
     """The help shows every assumption with its usual value."""
     told = " ".join(capacity._arguments().format_help().split())
     for usual in ("(100)", "(500)", "(2)", "(4)", "(0.5)", "(1.5)", "(16)"):

@@ -40,7 +40,7 @@ def row(ratios: list[float], unit: str = "us", name: str = "reads") -> Figure:
         ([0.90], [1.01], "bytes", "worse"),
     ],
 )
-def test_a_ratio_has_moved_when_all_its_rounds_have(
+def test_a_ratio_has_changed_if_the_rounds_of_both_runs_do_not_overlap(
     before: list[float], now: list[float], unit: str, verdict: str
 ) -> None:
     """A ratio has not changed if the rounds of both runs overlap, or nearly overlap."""
@@ -48,7 +48,7 @@ def test_a_ratio_has_moved_when_all_its_rounds_have(
     assert finding.verdict == verdict
 
 
-def test_what_is_worse_or_missing_is_said_first_and_is_not_well() -> None:
+def test_the_report_fails_and_starts_with_worse_and_missing_figures() -> None:
     """A better figure does not balance a worse one."""
     before = run(row([1.0], name="a"), row([1.0], name="b"), row([1.0], name="c"))
     lines, well = report(before, run(row([0.5], name="a"), row([2.0], name="b")))
@@ -57,7 +57,7 @@ def test_what_is_worse_or_missing_is_said_first_and_is_not_well() -> None:
     assert "+100%" in lines[1]
 
 
-def test_what_a_machine_cannot_measure_is_no_failure() -> None:
+def test_a_skipped_measurement_is_not_a_failure() -> None:
     """For example, Node is absent, and the run has printed the reason."""
     skipped = [{"group": "group", "name": "a bare one", "reason": "there is no node"}]
     lines, well = report(run(row([1.0])), run(skipped=skipped))
@@ -77,7 +77,7 @@ def test_a_quick_look_is_not_compared(stored: int, last: int) -> None:
         report(run(divisor=stored), run(divisor=last))
 
 
-def test_the_command_tells_by_its_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_exit_code_shows_the_result_of_the_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The exit code is 0 for a run like the stored one, 1 if it is worse, and 2 without a run."""
     stored = json.loads(check.STORED.read_text())
     latest = tmp_path / "latest.json"

@@ -87,7 +87,7 @@ def edit(number: int, text: str | None) -> Edit:
 @example(said(None, attachments=[{"type": "file", "ttl": 5}]), MAX_TTL_SECONDS)
 @example(said(None, referral={"x": 1, "ttl": 5}), MAX_TTL_SECONDS)
 @example(said(None, attachments=[{"x": ',"ttl":5}', "ttl": 5}]), DAY)
-def test_any_message_is_answered_as_it_was_said(message: Message, ttl: int) -> None:
+def test_a_stored_message_is_answered_with_the_same_facts(message: Message, ttl: int) -> None:
     """The answer has the same facts, the right receipt time and the right expiry time. Text that looks like our own
     mark is content."""
     found = answered(stored(message, ttl))
@@ -97,7 +97,7 @@ def test_any_message_is_answered_as_it_was_said(message: Message, ttl: int) -> N
     assert found.get("text") == message.text
 
 
-def test_the_members_of_a_record_are_those_of_the_api() -> None:
+def test_a_record_has_the_members_of_the_api() -> None:
     """Each member of an answer is in the record, or follows from the time and place of the read."""
     fact = {"a": 1}
     facts: dict[str, Any] = dict.fromkeys(("quick_reply", "reply_to", "postback", "referral"), fact)
@@ -121,7 +121,7 @@ def test_an_empty_text_and_an_empty_list_are_facts() -> None:
 
 
 @given(MESSAGES)
-def test_the_header_is_what_the_scripts_read(message: Message) -> None:
+def test_the_header_has_the_layout_that_the_scripts_expect(message: Message) -> None:
     """`put.lua` and `page.lua` read its fields by position."""
     value = stored(message)
     page_tag = KEYS.page_tag(message.page)
@@ -162,7 +162,9 @@ def test_the_highest_edit_wins_in_every_order(edits: list[Edit]) -> None:
 
 
 @given(MESSAGES, TTLS, EDITS)
-def test_an_edit_that_waited_is_merged_like_one_that_came_later(message: Message, ttl: int, change: Edit) -> None:
+def test_an_edit_before_its_message_gives_the_same_result_as_an_edit_after_it(
+    message: Message, ttl: int, change: Edit
+) -> None:
     """The order of arrival does not change the result."""
     original = replace(message, edits=0)
     value = stored(original, ttl)
@@ -174,7 +176,7 @@ def test_an_edit_that_waited_is_merged_like_one_that_came_later(message: Message
 
 
 @given(EDITS, EDITS)
-def test_of_two_waiting_edits_the_higher_stays(first: Edit, second: Edit) -> None:
+def test_the_higher_of_two_waiting_edits_stays(first: Edit, second: Edit) -> None:
     """Two edits may arrive before their message."""
     waiting = encode_waiting_edit(first, KEYS, NONCE)
     newer = edited(waiting, second) or waiting
@@ -199,14 +201,14 @@ def test_a_waiting_edit_whose_customer_is_unknown_has_a_tag_of_zeros() -> None:
 
 
 @pytest.mark.parametrize("value", [b"", b"\x01", bytes(20), b"\x01" + bytes(19), b"\x03" + bytes(60), b"\x00" * 60])
-def test_a_tombstone_a_stump_and_an_unknown_version_are_corrupt(value: bytes) -> None:
+def test_a_tombstone_a_short_value_and_an_unknown_version_are_corrupt(value: bytes) -> None:
     """The error is the declared one and not an IndexError."""
     with pytest.raises(Corrupt):
         decode(value)
 
 
 @given(st.data())
-def test_a_damaged_value_is_corrupt_or_another_value_and_never_a_crash(data: st.DataObject) -> None:
+def test_a_damaged_value_raises_no_other_error_than_corrupt(data: st.DataObject) -> None:
     """A value has no checksum, so a reader may not notice a flipped bit. Every damage that it notices raises the
     same error."""
     value = bytearray(stored(said("តម្លៃប៉ុន្មាន? how much?" * 3, attachments=[{"type": "image", "url": "x"}])))
@@ -221,7 +223,7 @@ def test_a_damaged_value_is_corrupt_or_another_value_and_never_a_crash(data: st.
 
 @given(st.binary(max_size=80))
 @example(bytes.fromhex("e0ffffffffffffff7f") + bytes(8))
-def test_bytes_of_any_other_origin_are_refused(frame: bytes) -> None:
+def test_random_bytes_raise_no_other_error_than_corrupt(frame: bytes) -> None:
     """A frame that claims to hold exabytes is refused too, and no memory is reserved for it."""
     try:
         decode(b"\x01" + bytes(19) + frame)
@@ -235,7 +237,7 @@ def test_a_text_takes_less_room_than_its_json() -> None:
     assert len(stored(message)) < len(orjson.dumps(fields(message))) * 0.6
 
 
-def test_what_was_stored_yesterday_is_read_today() -> None:
+def test_a_value_of_the_first_release_is_readable() -> None:
     """The values are of the first release. The dictionary and the layout must keep such values readable for
     five days."""
     value = bytes.fromhex(

@@ -26,7 +26,7 @@ CURSORS = Cursors([KEY])
 
 
 @given(SCORES, SCORES)
-def test_a_place_is_read_back(began: int, score: int) -> None:
+def test_a_cursor_gives_back_the_exact_position(began: int, score: int) -> None:
     """The position is exact to the microsecond."""
     assert CURSORS.read(SHOP, "m", CURSORS.write(SHOP, "m", score)) == (score,)
     assert CURSORS.read(SHOP, "c", CURSORS.write(SHOP, "c", began, score)) == (began, score)
@@ -70,7 +70,7 @@ def test_a_cursor_of_another_shop_or_another_list_is_refused() -> None:
             CURSORS.read(shop, kind, cursor)
 
 
-def test_cursors_outlive_a_change_of_keys() -> None:
+def test_cursors_stay_valid_during_a_change_of_keys() -> None:
     """During a change of keys, some replicas sign with the old key and some with the new key."""
     newer = new_key()
     before, after = Cursors([KEY, newer]), Cursors([newer, KEY])

@@ -62,7 +62,7 @@ def test_two_shops_share_no_key(one: str, other: str) -> None:
         assert not set(every_key(one)) & set(every_key(other))
 
 
-def test_the_ids_of_one_shop_say_nothing_in_another() -> None:
+def test_the_same_message_has_different_ids_in_two_shops() -> None:
     """The id is keyed by the shop, so the same message has two ids at two shops."""
     one, other = ShopKeys(SHOP), ShopKeys(ShopId("dara"))
     assert one.message_id(PAGE, MessageId("m_1")) != other.message_id(PAGE, MessageId("m_1"))
@@ -71,7 +71,7 @@ def test_the_ids_of_one_shop_say_nothing_in_another() -> None:
     assert one.conversation_tag(conversation) != other.conversation_tag(conversation)
 
 
-def test_no_key_of_content_shows_an_id_of_facebooks() -> None:
+def test_no_content_key_shows_a_facebook_id() -> None:
     """Message ids and customers' ids are hashed."""
     keys = ShopKeys(SHOP)
     shown = keys.message(keys.message_id(PAGE, MessageId("m_private")))
@@ -82,7 +82,7 @@ def test_no_key_of_content_shows_an_id_of_facebooks() -> None:
     assert PAGE.encode() not in shown
 
 
-def test_the_ids_are_what_they_were() -> None:
+def test_the_ids_do_not_change_between_versions() -> None:
     """What is stored today must be found tomorrow. The ids in this test were made once with Python's own BLAKE2b."""
     keys = ShopKeys(SHOP)
     assert keys.hash_tag == b"{sokha}"
@@ -111,7 +111,7 @@ def test_the_prefix_of_a_message_id_does_not_count() -> None:
     assert keys.message_id(PAGE, MessageId("m_1")) != keys.message_id(PageId("2"), MessageId("m_1"))
 
 
-def test_ids_and_tags_have_the_lengths_that_the_scripts_count_on() -> None:
+def test_ids_and_tags_have_the_lengths_that_the_scripts_expect() -> None:
     """`put.lua` cuts them out of the value by position."""
     keys = ShopKeys(SHOP)
     assert len(keys.message_id(PAGE, MessageId("m_1"))) == module.ID_BYTES == 12
@@ -131,13 +131,13 @@ def test_page_tags_are_remembered_up_to_a_bound() -> None:
     assert sum(cached) == module.PAGE_TAGS_REMEMBERED
 
 
-def test_what_is_kept_has_the_ends_that_people_are_told() -> None:
+def test_stored_data_has_the_promised_retention_times() -> None:
     """The test counts in days: messages, receipts, the audit log, a person's deletion request."""
     seconds = (module.MAX_TTL_SECONDS, module.RECEIPT_SECONDS, module.AUDIT_SECONDS, module.DELETION_SECONDS)
     assert [life / 86_400 for life in seconds] == [5, 30, 90, 90]
 
 
-def test_only_the_registry_and_what_is_blocked_are_permanent() -> None:
+def test_only_registry_keys_and_block_keys_are_permanent() -> None:
     """The permanent keys are: the shop of each Page, the record of a shop, and objections."""
     assert page_key(PAGE).startswith(PERMANENT)
     permanent = [key for key in every_key("sokha") if key.startswith(PERMANENT)]
@@ -156,7 +156,7 @@ def test_the_keys_of_the_watch_lie_in_one_slot() -> None:
     assert len({key_slot(key) for key in WATCH}) == 1
 
 
-def test_every_family_of_keys_stands_in_the_table_above_the_module() -> None:
+def test_the_table_of_the_module_lists_every_family_of_keys() -> None:
     """The table is what people read, and `make docs` repeats it."""
     assert module.__doc__ is not None
     listed = {
@@ -182,7 +182,7 @@ def test_the_keys_of_a_busy_shop_are_made_once() -> None:
 
 
 @given(shop=NAMES | AWKWARD)
-def test_the_key_of_a_shops_record_tells_the_shop(shop: str) -> None:
+def test_the_shop_can_be_read_from_the_key_of_its_record(shop: str) -> None:
     """A walk over keys can therefore find every shop. No other key of the shop matches."""
     keys = ShopKeys(ShopId(shop))
     assert [shop_of_key(key) for key in every_key(shop)] == [shop, *[None] * (len(every_key(shop)) - 1)]
@@ -191,7 +191,7 @@ def test_the_key_of_a_shops_record_tells_the_shop(shop: str) -> None:
 
 
 @given(page=NAMES | AWKWARD)
-def test_a_pages_key_tells_the_page(page: str) -> None:
+def test_the_page_can_be_read_from_its_key(page: str) -> None:
     """A walk over keys can therefore find every Page. For a key of another kind there is no Page."""
     assert page_of_key(page_key(PageId(page))) == page
     assert [key for key in every_key(page) if page_of_key(key) is not None] == []

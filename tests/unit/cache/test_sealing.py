@@ -37,7 +37,7 @@ def hkdf(key: bytes, info: bytes) -> bytes:
     return hmac.digest(extracted, info + b"\x01", hashlib.sha256)
 
 
-def test_a_sealed_value_is_made_as_it_is_described() -> None:
+def test_a_sealed_value_has_the_described_format() -> None:
     """The test makes a value without the module, because today's values must open tomorrow."""
     cipher = AESGCM(hkdf(NEW, b"page-token\0" + SHOP.encode()))
     parts = (b"\x01", b"page-token", SHOP.encode(), b"1042")
@@ -48,7 +48,7 @@ def test_a_sealed_value_is_made_as_it_is_described() -> None:
     assert sealer(NEW).open(expected, shop=SHOP, purpose="page-token", place="1042") == PLAIN
 
 
-def test_a_value_sealed_once_opens_for_ever() -> None:
+def test_a_value_of_the_first_version_opens() -> None:
     """The value was written down when the first version was made."""
     kept = bytes.fromhex(VECTOR)
     assert sealer(OLD).seal(PLAIN, shop=SHOP, purpose="page-token", place="1042") == kept
@@ -56,7 +56,7 @@ def test_a_value_sealed_once_opens_for_ever() -> None:
 
 
 @given(st.binary(max_size=300), PARTS)
-def test_whatever_is_sealed_opens(plain: bytes, parts: tuple[str, str, str]) -> None:
+def test_every_sealed_value_opens(plain: bytes, parts: tuple[str, str, str]) -> None:
     """This includes an empty value and any name of the shop."""
     shop, purpose, place = parts
     sealed = sealer(NEW).seal(plain, shop=ShopId(shop), purpose=purpose, place=place)
@@ -65,7 +65,7 @@ def test_whatever_is_sealed_opens(plain: bytes, parts: tuple[str, str, str]) -> 
 
 
 @given(PARTS, PARTS)
-def test_what_was_sealed_for_one_place_opens_at_no_other(
+def test_a_value_sealed_for_one_place_does_not_open_at_another_place(
     one: tuple[str, str, str], other: tuple[str, str, str]
 ) -> None:
     """A value does not open for another shop or purpose, even if their names together are equal."""
@@ -98,7 +98,7 @@ def test_two_swapped_bytes_are_refused(one: int, other: int) -> None:
 
 
 @given(st.binary(max_size=80) | st.integers(0, len(SEALED) - 1).map(lambda length: SEALED[:length]))
-def test_what_is_no_sealed_value_is_refused(other: bytes) -> None:
+def test_a_value_that_is_not_sealed_is_refused(other: bytes) -> None:
     """The value is cut short, or it is some other text."""
     with pytest.raises(SealBroken):
         sealer(NEW).open(other, shop=SHOP, purpose="page-token", place="1042")
@@ -118,7 +118,7 @@ def test_keys_can_be_changed_while_the_old_ones_open() -> None:
     assert (caught.value.kind, caught.value.reason) == ("conflict", "reconnect_page")
 
 
-def test_a_key_that_stands_there_twice_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_keys_with_the_same_id_are_both_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ids of two keys may be equal by chance, so every key with the id is tried."""
     sealed = sealer(OLD).seal(PLAIN, shop=SHOP, purpose="p", place="1")
     assert sealer(OLD, OLD).open(sealed, shop=SHOP, purpose="p", place="1") == PLAIN
@@ -136,7 +136,7 @@ def test_without_keys_nothing_is_sealed_and_nothing_opens() -> None:
     assert not sealer().is_current(SEALED)
 
 
-def test_each_value_has_a_nonce_of_its_own() -> None:
+def test_each_value_has_its_own_nonce() -> None:
     """Two sealed values do not show that the token is the same."""
     nonces = iter((b"a" * 12, b"b" * 12))
     one = Sealer([Secret(b64encode(NEW).decode())], new_nonce=lambda _: next(nonces))
@@ -145,7 +145,7 @@ def test_each_value_has_a_nonce_of_its_own() -> None:
     assert not {first[at : at + 4] for at in range(17, 40)} & {second[at : at + 4] for at in range(17, 40)}
 
 
-def test_no_key_shows() -> None:
+def test_the_sealer_and_its_errors_show_no_key() -> None:
     """The sealer and its errors show no key, and the id is not a part of the key."""
     one = sealer(NEW)
     sealed = one.seal(PLAIN, shop=SHOP, purpose="p", place="1")

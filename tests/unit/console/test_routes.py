@@ -37,7 +37,7 @@ def directives(answer: httpx2.Response) -> dict[str, str]:
     return {name: value for name, _, value in parts}
 
 
-def test_the_policy_lets_nothing_in_but_our_own_files_and_facebooks_pictures(client: TestClient) -> None:
+def test_the_policy_allows_only_our_own_files_and_facebooks_media(client: TestClient) -> None:
     """The policy allows nothing inline, nothing from other servers and no frame, and text never becomes HTML. Every
     answer has the policy."""
     for path in ("/console", f"{base(client)}/js/main.js", f"{base(client)}/icons.svg"):
@@ -64,12 +64,12 @@ def test_pages_of_the_listed_origins_may_embed_the_console_and_open_it() -> None
     assert '<meta name="page-inbox-partners" content="https://pos.example">' in answer.text
 
 
-def test_the_demos_pictures_are_let_in_beside() -> None:
+def test_the_policy_also_allows_the_pictures_of_the_demo() -> None:
     """They come from the address of the demo's Graph API."""
     assert "img-src 'self' http://127.0.0.1:1;" in policy(["http://127.0.0.1:1"])
 
 
-def test_the_page_is_asked_for_each_time_and_its_files_are_kept_for_ever(client: TestClient) -> None:
+def test_the_browser_revalidates_the_page_and_caches_its_files(client: TestClient) -> None:
     """A browser that has both gets 304. Files of another release are served, but may not be cached."""
     page = client.get("/console")
     assert page.headers["cache-control"] == "no-cache"
@@ -82,7 +82,7 @@ def test_the_page_is_asked_for_each_time_and_its_files_are_kept_for_ever(client:
     assert (other.status_code, other.headers["cache-control"]) == (200, "no-store")
 
 
-def test_files_travel_packed_to_whoever_takes_that(client: TestClient) -> None:
+def test_files_are_compressed_for_callers_that_accept_gzip(client: TestClient) -> None:
     """Other callers get the files uncompressed. Caches store the two forms separately."""
     plain = client.get(f"{base(client)}/words/km.json")
     with client.stream("GET", f"{base(client)}/words/km.json", headers={"Accept-Encoding": "gzip"}) as answer:
@@ -108,7 +108,7 @@ def test_every_file_that_the_page_names_is_there_and_has_its_type(client: TestCl
 @pytest.mark.parametrize(
     "name", ["routes.py", "__init__.py", "index.html", "../api/auth.py", "js", "", "js/../routes.py", "nothing.js"]
 )
-def test_nothing_else_is_given_out(client: TestClient, name: str) -> None:
+def test_no_other_file_is_served(client: TestClient, name: str) -> None:
     """The service serves no source code, no folder and nothing outside the folder."""
     assert client.get(f"/console/x/{name.replace('..', '%2e%2e')}").status_code == 404
 
@@ -129,21 +129,21 @@ def test_a_page_of_any_origin_may_load_the_client_and_keeps_it_for_a_day() -> No
     client.close()
 
 
-def test_nothing_stands_inline_in_the_page(client: TestClient) -> None:
+def test_the_page_has_no_inline_script_or_style(client: TestClient) -> None:
     """The policy would refuse a style, a handler, or a script with a body."""
     page = client.get("/console").text
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", page)
     assert re.findall(r"<script[^>]*>([^<]*)</script>", page) == ["", ""]
 
 
-def test_no_script_makes_html_or_code_of_a_text() -> None:
+def test_no_script_turns_text_into_html_or_code() -> None:
     """The one function that sets attributes refuses this too."""
     banned = re.compile(r"\.innerHTML|\.outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser")
     found = {path.name for path in (HERE / "js").glob("*.js") if banned.search(path.read_text(encoding="utf-8"))}
     assert found == set()
 
 
-def test_scripts_and_styles_are_as_narrow_as_everything_else() -> None:
+def test_lines_of_scripts_and_styles_have_at_most_120_characters() -> None:
     """A line has at most 120 characters."""
     sources = [path for path in HERE.rglob("*") if path.suffix in {".js", ".css"}]
     wide = [path.name for path in sources for line in path.read_text(encoding="utf-8").splitlines() if len(line) > 120]

@@ -32,7 +32,7 @@ def test_both_languages_have_the_same_keys() -> None:
     assert list(ENGLISH) == list(KHMER)
 
 
-def test_a_key_names_the_same_values_in_both() -> None:
+def test_a_key_uses_the_same_values_in_both_languages() -> None:
     """The translation has every number and name. Khmer has one form for all numbers, and English has two."""
     for key in ENGLISH:
         used = [{name for text in texts(words, key) for name in _NAMED.findall(text)} for words in (ENGLISH, KHMER)]
@@ -43,7 +43,7 @@ def test_a_key_names_the_same_values_in_both() -> None:
         assert all(text.strip() for words in (ENGLISH, KHMER) for text in texts(words, key)), key
 
 
-def test_khmer_is_khmer() -> None:
+def test_every_khmer_text_is_in_khmer_script() -> None:
     """No text is still in English."""
     khmer = re.compile("[\u1780-\u17ff]")
     left = [key for key in KHMER if key not in SAME and not all(khmer.search(text) for text in texts(KHMER, key))]
@@ -73,14 +73,14 @@ def test_every_word_that_is_used_is_there() -> None:
     assert asked - set(ENGLISH) == set()
 
 
-def test_no_script_says_anything_by_itself() -> None:
+def test_no_script_contains_visible_text() -> None:
     """A text between tags would have only one language. The name of the product is allowed."""
     spoken = re.compile(r'h\("\w+", \{[^}]*\}, "([^"]*[A-Za-z]{2}[^"]*)"')
     said = {text for source in SCRIPTS.values() for text in spoken.findall(source)}
     assert said == {"Page Inbox"}
 
 
-def test_whatever_facebook_may_refuse_has_a_sentence() -> None:
+def test_every_refusal_of_facebook_has_a_sentence() -> None:
     """This includes every status of the service, alone or with its reason, every kind of receipt and every state of a
     Page."""
     assert [reason for reason in get_args(GraphReason) if f"problem.{reason}" not in ENGLISH] == []

@@ -29,7 +29,7 @@ def test_a_moment_is_written_in_utc_with_milliseconds(moment: int, text: str) ->
 
 
 @given(MOMENTS)
-def test_what_is_written_is_read_back(moment: int) -> None:
+def test_a_written_moment_is_read_as_the_same_moment(moment: int) -> None:
     """Our code and the standard library read the same moment."""
     text = rfc3339(moment)
     assert from_text(text) == moment
@@ -37,14 +37,14 @@ def test_what_is_written_is_read_back(moment: int) -> None:
 
 
 @given(MOMENTS, st.integers(0, 9) | st.integers(0, 9).map(lambda days: days * 86_400_000))
-def test_two_moments_are_written_as_each_alone(start: int, later: int) -> None:
+def test_two_moments_written_together_are_the_same_as_written_separately(start: int, later: int) -> None:
     """The moments may have whole days between them or none."""
     end = min(start + later, LAST_MOMENT)
     assert rfc3339_of_both(start, end) == (rfc3339(start), rfc3339(end))
 
 
 @given(st.integers(86_400_000, LAST_MOMENT - 86_400_000), st.integers(-23 * 60 - 59, 23 * 60 + 59))
-def test_an_offset_changes_nothing_but_the_spelling(moment: int, minutes: int) -> None:
+def test_a_time_with_an_offset_is_read_as_the_same_moment(moment: int, minutes: int) -> None:
     """The offset may be +07:00 as in Phnom Penh, or any other."""
     zone = timezone(timedelta(minutes=minutes))
     local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment)).astimezone(zone)
@@ -65,7 +65,7 @@ def test_an_offset_changes_nothing_but_the_spelling(moment: int, minutes: int) -
         (10**30, None),
     ],
 )
-def test_seconds_and_milliseconds_are_told_apart_by_their_size(number: int, moment: int | None) -> None:
+def test_the_size_of_a_number_decides_between_seconds_and_milliseconds(number: int, moment: int | None) -> None:
     """Facebook sends both. Moments before 1970 and after the year 9999 are refused."""
     assert from_number(number) == moment
     if number >= 0:
@@ -89,7 +89,7 @@ def test_seconds_and_milliseconds_are_told_apart_by_their_size(number: int, mome
         "1969-12-31T23:59:59Z",
     ],
 )
-def test_anything_else_is_no_moment(text: str) -> None:
+def test_any_other_text_is_not_a_moment(text: str) -> None:
     """A time without an offset is refused too, because its time zone is unknown."""
     assert from_text(text) is None
 
@@ -104,7 +104,7 @@ def test_finer_fractions_are_cut_off() -> None:
 @example("0001-01-01T00:00:00+23:59")
 @example("\ud800")
 @example("2026-02-02T24:00:00Z")
-def test_no_text_is_a_crash(text: str) -> None:
+def test_any_text_gives_a_moment_or_none(text: str) -> None:
     """Each text gives a time between 1970 and 9999, or None."""
     moment = from_text(text)
     assert moment is None or 0 <= moment <= LAST_MOMENT

@@ -14,7 +14,7 @@ from domain.secret import Secret
 VALUE = "hunter2-hunter2"
 
 
-def test_it_hides_in_every_way_of_writing_it_down() -> None:
+def test_no_text_form_shows_the_secret() -> None:
     """The ways are `repr`, `str`, formatting, and any object that contains it."""
     secret = Secret(VALUE)
     told = [repr(secret), str(secret), f"{secret}", f"{secret!r}", "%s" % secret, "{}".format(secret), repr([{secret}])]  # noqa: UP031, UP032
@@ -22,7 +22,7 @@ def test_it_hides_in_every_way_of_writing_it_down() -> None:
     assert repr(secret) == "Secret(***)"
 
 
-def test_it_hides_in_a_traceback() -> None:
+def test_a_traceback_does_not_show_the_secret() -> None:
     """Some tools make tracebacks that show the values of local names."""
     secret = Secret(VALUE)
 
@@ -36,7 +36,7 @@ def test_it_hides_in_a_traceback() -> None:
     assert VALUE not in shown
 
 
-def test_it_hides_in_a_log_line() -> None:
+def test_a_log_line_does_not_show_the_secret() -> None:
     """Any key of the log line may have it."""
     out = io.StringIO()
     log = structlog.wrap_logger(structlog.PrintLogger(out), processors=[structlog.processors.KeyValueRenderer()])
@@ -44,7 +44,7 @@ def test_it_hides_in_a_log_line() -> None:
     assert VALUE not in out.getvalue()
 
 
-def test_it_goes_into_no_pickle_no_copy_and_no_json() -> None:
+def test_a_secret_cannot_be_pickled_copied_or_written_as_json() -> None:
     """A way that cannot hide the value is refused."""
     secret = Secret(VALUE)
     for way in (pickle.dumps, copy.copy, copy.deepcopy, json.dumps):
@@ -52,7 +52,7 @@ def test_it_goes_into_no_pickle_no_copy_and_no_json() -> None:
             way(secret)
 
 
-def test_reveal_is_the_way_in() -> None:
+def test_reveal_returns_the_value() -> None:
     """The value comes as text and as bytes."""
     assert Secret("ក").reveal() == "ក"
     assert Secret("ក").reveal_bytes() == b"\xe1\x9e\x80"

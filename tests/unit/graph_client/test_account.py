@@ -70,14 +70,14 @@ async def test_a_page_that_may_call_gets_its_token_at_once() -> None:
     assert books.clock.slept == []
 
 
-async def test_nobody_waits_longer_for_a_turn_than_there_is_time() -> None:
+async def test_a_call_waits_for_a_turn_only_until_its_deadline() -> None:
     """A turn after the deadline has no use, and another call could have this turn."""
     books = Books()
     await books.account(patience=4.0).admit(left=1.5)
     assert books.budgets.asked == [("pages", 0.0, 1.5)]
 
 
-async def test_a_turn_that_comes_later_is_waited_for() -> None:
+async def test_a_call_waits_for_its_reserved_turn() -> None:
     """The account has already reserved the turn."""
     books = Books(Entry(wait=0.4))
     assert await books.account().admit(10) == TOKEN
@@ -85,7 +85,7 @@ async def test_a_turn_that_comes_later_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize(("held", "told"), [(0.001, 1), (59.2, 60), (60.0, 60)])
-async def test_a_held_budget_refuses_with_the_whole_seconds_until_its_end(held: float, told: int) -> None:
+async def test_a_held_budget_refuses_a_call_with_the_seconds_left_rounded_up(held: float, told: int) -> None:
     """The time is rounded up, so that a caller that waits for it does not come too early."""
     books = Books(Entry(held=held))
     with pytest.raises(Throttled) as refused:
@@ -98,7 +98,7 @@ async def test_a_held_budget_refuses_with_the_whole_seconds_until_its_end(held: 
     ("credentials", "reason"), [(None, "no_token"), (DEAD, "logged_out")], ids=["only webhooks", "dead"]
 )
 @pytest.mark.parametrize("held", [0.0, 60.0])
-async def test_a_page_without_a_living_token_hears_that_first(
+async def test_a_page_without_a_valid_token_gets_this_error_first(
     credentials: Credentials | None, reason: str, held: float
 ) -> None:
     """The end of a hold would not help this Page."""
@@ -108,7 +108,7 @@ async def test_a_page_without_a_living_token_hears_that_first(
 
 
 @pytest.mark.parametrize("limit", ["pages", "messenger"])
-async def test_near_its_limit_a_budget_slows_down(limit: Limit) -> None:
+async def test_a_budget_near_its_limit_slows_calls_down(limit: Limit) -> None:
     """The nearer the limit, the slower the calls. The limit is the one in the answer, not the one of the call."""
     spacings: list[float] = []
     for share in (0.76, 0.9, 0.99):
@@ -122,7 +122,7 @@ async def test_near_its_limit_a_budget_slows_down(limit: Limit) -> None:
     assert 0 < spacings[0] < spacings[1] < spacings[2]
 
 
-async def test_far_from_its_limit_nothing_is_written_down() -> None:
+async def test_a_budget_far_from_its_limit_is_not_written_to_the_store() -> None:
     """This is the usual case. A write would cost every call a round trip."""
     books = Books()
     assert await books.settled(GOOD, Usage({"app": 0.5, "pages": 0.74, "messenger": 0.0})) == []
@@ -139,7 +139,7 @@ async def test_far_from_its_limit_nothing_is_written_down() -> None:
     ],
     ids=["pages", "messenger", "app", "as Facebook says"],
 )
-async def test_at_its_limit_a_budget_stops_though_the_call_went_well(usage: Usage, told: tuple[object, ...]) -> None:
+async def test_a_successful_call_at_the_limit_holds_the_budget(usage: Usage, told: tuple[object, ...]) -> None:
     """It stops before Facebook refuses, because each refused call would prolong the limit."""
     books = Books()
     with capture_logs() as lines:
@@ -151,7 +151,7 @@ async def test_at_its_limit_a_budget_stops_though_the_call_went_well(usage: Usag
     ]
 
 
-async def test_near_its_limit_the_app_is_not_slowed_down() -> None:
+async def test_the_app_is_not_slowed_down_near_its_limit() -> None:
     """No pace applies to all Pages together. At the limit all calls stop."""
     assert await Books().settled(GOOD, Usage({"app": 0.99})) == []
 
@@ -175,7 +175,7 @@ async def test_a_throttle_lasts_as_long_as_facebook_says() -> None:
     assert (told, error.retry_after) == ([("hold", "pages", 600)], 600)
 
 
-async def test_a_throttle_that_comes_with_a_full_budget_is_one_hold() -> None:
+async def test_a_throttle_and_a_full_budget_make_one_hold() -> None:
     """Both say the same thing. Another budget that is full is held as well."""
     books = Books()
     usage = Usage({"pages": 1.0, "messenger": 1.0}, retry_after=30)
@@ -183,7 +183,7 @@ async def test_a_throttle_that_comes_with_a_full_budget_is_one_hold() -> None:
     assert books.count("graph_holds_total", "pages") == 1
 
 
-async def test_a_burst_of_conversations_is_over_soon() -> None:
+async def test_a_throttle_of_conversations_has_a_short_hold() -> None:
     """Two calls a second are allowed again as soon as there are no other calls."""
     error = Throttled("messenger", ErrorDetails(613))
     assert await Books().settled(error) == [("hold", "messenger", 5)]
@@ -196,7 +196,7 @@ async def test_a_block_for_a_violation_stops_both_budgets_of_the_page() -> None:
     assert books.deaths == []
 
 
-async def test_a_dead_token_is_told_with_the_credentials_that_were_used() -> None:
+async def test_a_dead_token_is_reported_with_the_credentials_of_the_call() -> None:
     """A newer token therefore does not count as dead."""
     books = Books()
     error = TokenDead("expired")
@@ -207,21 +207,21 @@ async def test_a_dead_token_is_told_with_the_credentials_that_were_used() -> Non
 @pytest.mark.parametrize(
     "error", [GraphTimeout(), ObjectNotFound(), PermissionMissing(), GraphRefused()], ids=lambda error: error.reason
 )
-async def test_every_other_error_leaves_budgets_and_token_as_they_are(error: GraphError) -> None:
+async def test_other_errors_do_not_change_the_budgets_or_the_token(error: GraphError) -> None:
     """Such errors say nothing about budgets and tokens."""
     books = Books()
     assert await books.settled(error) == []
     assert books.deaths == []
 
 
-async def test_a_token_of_no_page_is_let_through_at_once() -> None:
+async def test_a_token_without_a_page_is_admitted_without_a_budget() -> None:
     """Such a token has no budget."""
     books = Books()
     assert await BareAccount(books.ledger, APP_TOKEN).admit(1) == APP_TOKEN
     assert books.budgets.asked == []
 
 
-async def test_a_token_of_no_page_waits_too_while_the_app_is_held() -> None:
+async def test_a_token_without_a_page_is_refused_while_the_app_is_held() -> None:
     """A call would prolong the limit for all Pages."""
     books = Books()
     books.budgets.app_seconds = 41.5
@@ -240,7 +240,7 @@ async def test_a_token_of_no_page_waits_too_while_the_app_is_held() -> None:
     ],
     ids=["app", "pages", "blocked", "dead"],
 )
-async def test_of_a_token_of_no_page_only_the_apps_limit_is_written_down(
+async def test_only_the_limit_of_the_app_is_stored_for_a_token_without_a_page(
     error: GraphError, told: list[tuple[object, ...]]
 ) -> None:
     """The app's limit applies to all. All other limits belong to a Page."""

@@ -65,7 +65,7 @@ async def never(_: Asked) -> httpx2.Response:
     raise AssertionError("unreachable")
 
 
-async def test_a_call_goes_out_with_the_pages_token_and_is_counted() -> None:
+async def test_a_call_uses_the_token_of_the_page_and_is_counted() -> None:
     """The metric has the edge and the time of the call."""
     setup = Setup()
 
@@ -80,7 +80,7 @@ async def test_a_call_goes_out_with_the_pages_token_and_is_counted() -> None:
     assert setup.count("graph_seconds_sum", edge="posts") == pytest.approx(0.3)
 
 
-async def test_a_reserved_place_is_waited_for_before_anything_is_sent() -> None:
+async def test_a_call_waits_for_its_reserved_time_before_it_is_sent() -> None:
     """Each try reserves its own place."""
     setup = Setup(budgets=Budgets(Entry(wait=0.4)))
     sent = []
@@ -96,7 +96,7 @@ async def test_a_reserved_place_is_waited_for_before_anything_is_sent() -> None:
 
 
 @pytest.mark.parametrize(("draw", "waits"), [(0.0, [0.2, 0.4]), (0.5, [0.3, 0.6]), (1.0, [0.4, 0.8])])
-async def test_a_hiccup_is_tried_again_after_waits_that_chance_spreads(draw: float, waits: list[float]) -> None:
+async def test_a_transient_error_is_retried_after_random_waits(draw: float, waits: list[float]) -> None:
     """There are three tries, and the third can succeed."""
     setup = Setup(draw=draw)
     setup.facebook.will(POSTS, refused(2), httpcore2.ReadError("cut"), ok({"data": [{"id": "1"}]}))
@@ -117,7 +117,7 @@ async def test_an_outage_is_an_error_after_the_last_try() -> None:
     assert setup.count("graph_retries_total", reason="graph_unreachable") == TRIES - 1
 
 
-async def test_too_much_data_is_asked_for_in_halves_down_to_one() -> None:
+async def test_a_call_with_too_much_data_halves_its_limit_down_to_one() -> None:
     """Halving needs no wait, and the number of tries does not limit it."""
     setup = Setup()
     setup.facebook.will(POSTS, *[too_much() for _ in range(9)])
@@ -127,7 +127,7 @@ async def test_too_much_data_is_asked_for_in_halves_down_to_one() -> None:
     assert setup.count("graph_retries_total", reason="too_much_data") == 6
 
 
-async def test_an_answer_beyond_the_cap_is_asked_for_in_halves_too(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_over_our_size_limit_halves_the_limit_of_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """The service's own limit is reached, not Facebook's."""
     monkeypatch.setattr("graph_client.client.ANSWER_BYTES", 1000)
     setup = Setup()
@@ -140,7 +140,7 @@ async def test_an_answer_beyond_the_cap_is_asked_for_in_halves_too(monkeypatch: 
     assert [one.query["limit"] for one in setup.facebook.asked] == ["25", "12", "6"]
 
 
-async def test_halving_uses_up_no_tries() -> None:
+async def test_halving_does_not_count_as_a_try() -> None:
     """A transient error after the halving still has three tries."""
     setup = Setup()
     setup.facebook.will(POSTS, *[too_much() for _ in range(4)], refused(2), refused(2), ok())
@@ -148,7 +148,7 @@ async def test_halving_uses_up_no_tries() -> None:
     assert [one.query["limit"] for one in setup.facebook.asked] == ["100", "50", "25", "12", "6", "6", "6"]
 
 
-async def test_a_token_that_dies_is_told_once_with_the_reason() -> None:
+async def test_a_dead_token_is_reported_once_with_its_reason() -> None:
     """No call uses the token again: at the next try the store refuses it."""
     setup = Setup()
     setup.facebook.will(POSTS, refused(2), refused(190, 460))
@@ -162,7 +162,7 @@ async def test_a_token_that_dies_is_told_once_with_the_reason() -> None:
     assert (len(setup.facebook.asked), len(setup.deaths)) == (2, 1)
 
 
-async def test_when_a_try_took_too_long_the_next_gets_what_is_left() -> None:
+async def test_a_retry_has_only_the_time_that_is_left() -> None:
     """If less than half a second is left, there is no further try."""
     setup = Setup(policy=RetryPolicy(tries=9, deadline=1.65))
 
@@ -180,7 +180,7 @@ async def test_when_a_try_took_too_long_the_next_gets_what_is_left() -> None:
     assert len(setup.facebook.asked) == 3
 
 
-async def test_a_try_that_is_too_slow_is_made_again_within_the_deadline() -> None:
+async def test_a_slow_try_is_repeated_within_the_deadline() -> None:
     """The first try is slow, and a second try follows."""
     setup = Setup(policy=RetryPolicy(try_seconds=0.02))
     setup.facebook.will(POSTS, never, ok({"data": [{"id": "1"}]}))
@@ -189,7 +189,7 @@ async def test_a_try_that_is_too_slow_is_made_again_within_the_deadline() -> Non
     assert setup.count("graph_retries_total", reason="graph_timeout") == 1
 
 
-async def test_the_deadline_is_over_all_tries_and_the_last_is_counted_and_logged_too() -> None:
+async def test_a_call_ended_by_its_deadline_is_counted_and_logged() -> None:
     """A call without an answer must be visible too."""
     setup = Setup(policy=RetryPolicy(deadline=0.05))
     setup.facebook.will(POSTS, never)
@@ -199,7 +199,7 @@ async def test_the_deadline_is_over_all_tries_and_the_last_is_counted_and_logged
     assert [line["reason"] for line in lines] == ["graph_timeout"]
 
 
-async def test_a_store_that_hangs_is_cut_off_by_the_deadline_too() -> None:
+async def test_the_deadline_also_ends_a_wait_for_the_store() -> None:
     """The deadline ends every wait of a call."""
 
     class Hanging(Budgets):
@@ -212,7 +212,7 @@ async def test_a_store_that_hangs_is_cut_off_by_the_deadline_too() -> None:
         await call(setup, patience=0.0)
 
 
-async def test_of_one_page_so_many_calls_go_out_at_once() -> None:
+async def test_the_number_of_simultaneous_calls_of_a_page_is_limited() -> None:
     """The next call starts when one call has ended. It then has less time left."""
     setup = Setup()
     go = asyncio.Event()
@@ -234,7 +234,7 @@ async def test_of_one_page_so_many_calls_go_out_at_once() -> None:
     assert setup.budgets.asked == [("pages", 0.0, 4.0)] * CALLS_AT_ONCE + [("pages", 0.0, 1.0)]
 
 
-async def test_what_is_logged_of_a_failure_names_the_page_and_no_person() -> None:
+async def test_the_log_line_of_a_failure_names_the_page_and_no_person() -> None:
     """The line has numbers and Facebook's trace, but not Facebook's words."""
     setup = Setup()
     setup.facebook.will(f"GET {PERSON}", refused(10, 2018300))
@@ -255,7 +255,7 @@ async def test_what_is_logged_of_a_failure_names_the_page_and_no_person() -> Non
     ]
 
 
-async def test_nothing_of_a_call_that_went_well_is_logged() -> None:
+async def test_a_successful_call_is_not_logged() -> None:
     """A metric counts such a call."""
     setup = Setup()
     setup.facebook.will(POSTS, ok())
@@ -264,7 +264,7 @@ async def test_nothing_of_a_call_that_went_well_is_logged() -> None:
     assert lines == []
 
 
-async def test_what_makes_no_sense_is_refused_before_anything_is_asked() -> None:
+async def test_an_invalid_call_is_refused_before_the_store_or_facebook_is_called() -> None:
     """Neither the store nor Facebook is called."""
     setup = Setup()
 
@@ -276,7 +276,7 @@ async def test_what_makes_no_sense_is_refused_before_anything_is_asked() -> None
     assert (setup.budgets.asked, setup.facebook.asked) == ([], [])
 
 
-async def test_a_token_of_no_page_is_called_with_on_nobodys_budget() -> None:
+async def test_a_call_without_a_page_uses_no_budget() -> None:
     """The call is repeated like other calls."""
     setup = Setup()
     setup.facebook.will("GET me", refused(2), ok({"id": "1"}))
@@ -286,7 +286,7 @@ async def test_a_token_of_no_page_is_called_with_on_nobodys_budget() -> None:
     assert setup.budgets.asked == []
 
 
-async def test_a_call_with_a_token_of_no_page_ends_with_its_deadline() -> None:
+async def test_a_call_without_a_page_ends_at_its_deadline() -> None:
     setup = Setup(policy=RetryPolicy(deadline=0.05))
     setup.facebook.will("GET me", never)
     with pytest.raises(GraphTimeout):

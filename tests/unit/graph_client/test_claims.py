@@ -69,7 +69,7 @@ class World(NoStore):
 
 
 @pytest.mark.parametrize("insists", [0, 1, 2])
-async def test_a_claim_without_a_token_gives_way(insists: int) -> None:
+async def test_a_page_without_a_token_moves_to_the_shop_that_claims_it(insists: int) -> None:
     """The claim also gives way if it is repeated during that time. Each purge is in both audit logs before it
     happens."""
     world = World(insists=insists)
@@ -83,7 +83,7 @@ async def test_a_claim_without_a_token_gives_way(insists: int) -> None:
 
 
 @pytest.mark.parametrize("world", [World(token=True), World(full=True)], ids=["has a token", "the shop is full"])
-async def test_otherwise_nothing_is_taken_and_nothing_recorded(world: World) -> None:
+async def test_a_refused_claim_changes_and_records_nothing(world: World) -> None:
     """The error is the registry's own."""
     with pytest.raises(Conflict):
         await world.claims.claim(SHOP, PAGE)

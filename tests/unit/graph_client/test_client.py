@@ -53,7 +53,7 @@ def forms(facebook: Facebook) -> list[str]:
     return [known[tuple((k, v) for k, v in one.items() if k.startswith("appsecret"))] for one in sent]
 
 
-async def test_answers_are_asked_for_uncompressed() -> None:
+async def test_the_client_requests_uncompressed_answers() -> None:
     """Otherwise the limit on received bytes would not limit the bytes in memory."""
     facebook = Facebook()
     facebook.will("GET me", ok({}))
@@ -67,7 +67,7 @@ async def test_answers_are_asked_for_uncompressed() -> None:
 
 
 @pytest.mark.parametrize("words_of_100", [False, True], ids=["code 104", "code 100 that names the proof"])
-async def test_a_refused_proof_is_sent_in_its_other_form_which_is_then_remembered(words_of_100: bool) -> None:
+async def test_a_refused_proof_is_sent_in_the_other_form_and_that_form_is_remembered(words_of_100: bool) -> None:
     """The second call is sent once."""
     facebook = Facebook()
     refusal = refused(100, words="Invalid appsecret_proof provided") if words_of_100 else refused(104)
@@ -78,7 +78,7 @@ async def test_a_refused_proof_is_sent_in_its_other_form_which_is_then_remembere
     assert forms(facebook) == ["timed", "untimed", "untimed"]
 
 
-async def test_a_remembered_form_that_is_refused_later_gives_way_again() -> None:
+async def test_a_remembered_form_changes_again_after_a_later_refusal() -> None:
     """This is for the case that Facebook changes its rule."""
     facebook = Facebook()
     facebook.will("GET me", refused(104), ok({}), refused(104), ok({}), ok({}))
@@ -88,7 +88,7 @@ async def test_a_remembered_form_that_is_refused_later_gives_way_again() -> None
     assert forms(facebook) == ["timed", "untimed", "untimed", "timed", "timed"]
 
 
-async def test_when_both_forms_are_refused_the_secret_is_wrong_and_nothing_is_remembered() -> None:
+async def test_a_refusal_of_both_forms_is_an_error_and_changes_nothing() -> None:
     """A call makes at most two requests."""
     facebook = Facebook()
     facebook.will("GET me", *[refused(104) for _ in range(4)])
@@ -100,7 +100,7 @@ async def test_when_both_forms_are_refused_the_secret_is_wrong_and_nothing_is_re
     assert forms(facebook) == ["timed", "untimed"] * 2
 
 
-async def test_calls_that_are_refused_together_all_find_the_other_form() -> None:
+async def test_simultaneous_refused_calls_all_succeed_with_the_other_form() -> None:
     """What one call learns does not make another call fail."""
     facebook = Facebook()
 
@@ -138,7 +138,7 @@ class Endless(httpx2.AsyncByteStream):
         self.closed = True
 
 
-async def test_of_an_answer_beyond_the_cap_no_more_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_client_stops_reading_an_answer_over_the_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """This also holds for an endless answer. The budget in its headers is used."""
     monkeypatch.setattr("graph_client.client.ANSWER_BYTES", 1000)
     endless, facebook = Endless(), Facebook()
@@ -149,7 +149,7 @@ async def test_of_an_answer_beyond_the_cap_no_more_is_read(monkeypatch: pytest.M
     assert (endless.read, endless.closed) == (11, True)
 
 
-async def test_an_answer_of_just_the_cap_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_of_exactly_the_size_limit_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer of exactly this size is accepted."""
     monkeypatch.setattr("graph_client.client.ANSWER_BYTES", len(b'{"id": "1"}'))
     facebook = Facebook()
@@ -190,7 +190,7 @@ async def test_a_connection_that_is_cut_within_an_answer_is_unreachable() -> Non
     assert isinstance(await send(facebook.client()), GraphUnreachable)
 
 
-async def test_silence_ends_with_the_time_that_was_given() -> None:
+async def test_a_request_without_an_answer_ends_at_its_timeout() -> None:
     """The limit holds before the answer, within it, and for both forms of the proof together."""
 
     async def never(_: Asked) -> httpx2.Response:
@@ -219,7 +219,7 @@ async def test_a_redirect_is_not_followed(status: int) -> None:
     assert len(facebook.asked) == 1
 
 
-async def test_an_error_comes_with_what_its_headers_say() -> None:
+async def test_an_error_includes_the_usage_from_its_headers() -> None:
     """The headers matter most for an error."""
     facebook = Facebook()
     usage = f'{{"{PAGE}":[{{"type":"pages","call_count":100,"estimated_time_to_regain_access":7}}]}}'
@@ -230,7 +230,7 @@ async def test_an_error_comes_with_what_its_headers_say() -> None:
     assert WORDS not in f"{reply!r} {reply.result} {reply.result.args}"
 
 
-async def test_what_is_not_graphs_json_is_an_outage() -> None:
+async def test_an_answer_without_valid_json_is_an_outage() -> None:
     """Examples are a proxy's page, a part of a document, and an empty answer."""
     facebook = Facebook()
     for found in (b"<html>", b"", b"[]", b'{"data"'):
@@ -240,7 +240,7 @@ async def test_what_is_not_graphs_json_is_an_outage() -> None:
         assert isinstance(await send(client), GraphUnavailable)
 
 
-async def test_what_cannot_be_sent_is_refused_without_a_request() -> None:
+async def test_a_token_that_cannot_be_sent_is_refused_without_a_request() -> None:
     """A token that cannot be in a header counts as dead."""
     facebook = Facebook()
     with pytest.raises(TokenDead):
@@ -248,7 +248,7 @@ async def test_what_cannot_be_sent_is_refused_without_a_request() -> None:
     assert facebook.asked == []
 
 
-async def test_cancellation_goes_on_to_the_caller() -> None:
+async def test_a_cancellation_reaches_the_caller() -> None:
     """A cancellation is not a timeout."""
     began = asyncio.Event()
 
@@ -266,7 +266,7 @@ async def test_cancellation_goes_on_to_the_caller() -> None:
         await task
 
 
-async def test_a_large_answer_that_is_slow_to_read_holds_nobody_up() -> None:
+async def test_reading_a_large_answer_does_not_block_the_event_loop() -> None:
     """The answer has half an emoji among a million backslashes. The event loop runs while the answer is read."""
     raw = rb'{"id":"' + rb"\\a" * 1_000_000 + rb'\ud83d"}'
     facebook = Facebook()

@@ -73,7 +73,7 @@ async def polite(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         writer.write(OK)
 
 
-async def test_nothing_is_opened_before_the_first_call_and_everything_is_closed_at_the_end() -> None:
+async def test_connections_open_at_the_first_call_and_close_with_the_client() -> None:
     """One connection serves many calls. A call after closing opens a new connection."""
     loopback = Loopback(polite)
     async with loopback.running() as client:
@@ -88,7 +88,7 @@ async def test_nothing_is_opened_before_the_first_call_and_everything_is_closed_
         assert loopback.opened == 2
 
 
-async def test_where_nobody_listens_is_unreachable() -> None:
+async def test_a_port_without_a_server_is_unreachable() -> None:
     """A server listened at this port before, and has ended."""
     loopback = Loopback(polite)
     async with loopback.running():
@@ -112,7 +112,7 @@ async def test_a_connection_that_is_cut_or_speaks_no_http_is_unreachable(last: b
         assert isinstance(await send(client), GraphUnreachable)
 
 
-async def test_of_an_answer_that_does_not_end_little_more_than_the_cap_is_read() -> None:
+async def test_the_client_stops_reading_an_endless_answer_soon_after_the_limit() -> None:
     """The client then closes the connection."""
     written = 0
 
@@ -133,7 +133,7 @@ async def test_of_an_answer_that_does_not_end_little_more_than_the_cap_is_read()
     assert ANSWER_BYTES < written < 2 * ANSWER_BYTES
 
 
-async def test_a_call_that_takes_too_long_hangs_up() -> None:
+async def test_a_call_that_times_out_closes_its_connection() -> None:
     """Nothing waits for an answer that will not be read."""
     hung_up = asyncio.Event()
 
@@ -161,7 +161,7 @@ async def test_a_connection_that_was_closed_while_idle_fails_no_call() -> None:
         assert isinstance(await send(client), GraphAnswer)
 
 
-async def test_the_machines_proxy_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_proxy_in_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """A token is sent only to the configured host."""
     proxy = Loopback(polite)
     async with proxy.running():

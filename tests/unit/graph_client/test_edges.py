@@ -48,7 +48,7 @@ def query(edge: Edge, **more: object) -> GraphQuery:
         ("customer", ("7_8",)),
     ],
 )
-def test_each_edge_has_its_place_its_fields_and_its_budget(edge: Edge, path: tuple[str, ...]) -> None:
+def test_each_edge_has_its_path_its_fields_and_its_budget(edge: Edge, path: tuple[str, ...]) -> None:
     """A single customer is not a list."""
     ask = ask_for(query(edge))
     assert (ask.method, ask.path, ask.limit) == ("GET", path, limit_of(edge))
@@ -74,7 +74,7 @@ def test_each_edge_has_its_place_its_fields_and_its_budget(edge: Edge, path: tup
         ("User", edges.CUSTOMER_FIELDS),
     ],
 )
-def test_every_field_is_one_that_its_node_has(node: str, fields: str) -> None:
+def test_every_requested_field_exists_on_its_node(node: str, fields: str) -> None:
     """One unknown field name fails the whole call."""
     assert choose(node, fields)
 
@@ -90,19 +90,19 @@ def test_conversations_and_customers_are_charged_to_messenger() -> None:
 
 
 @pytest.mark.parametrize("edge", [edge for edge in EDGES if edge not in NODES])
-def test_the_number_asked_for_stays_within_graphs_bounds(edge: Edge) -> None:
+def test_the_limit_of_a_call_stays_between_one_and_a_hundred(edge: Edge) -> None:
     """More than a hundred is an error on posts."""
     assert [ask_for(query(edge, limit=limit)).params["limit"] for limit in (0, 1, 100, 101)] == ["1", "1", "100", "100"]
 
 
 @pytest.mark.parametrize("edge", [edge for edge in EDGES if edge not in (*NODES, "videos", "live_videos")])
-def test_a_cursor_goes_back_as_it_came(edge: Edge) -> None:
+def test_a_cursor_is_sent_back_unchanged(edge: Edge) -> None:
     """A cursor belongs to Facebook, and the service does not read it."""
     assert ask_for(query(edge, after="QVFI=")).params["after"] == "QVFI="
     assert "after" not in ask_for(query(edge)).params
 
 
-def test_times_are_given_in_seconds_where_the_edge_knows_them() -> None:
+def test_times_are_sent_in_seconds_to_edges_that_support_them() -> None:
     """Conversations have no such parameter, and an unknown parameter may fail the call."""
     both = {"since": 1_770_000_000_999, "until": 1_770_000_001_000}
     posts = ask_for(query("posts", **both)).params
@@ -114,14 +114,14 @@ def test_times_are_given_in_seconds_where_the_edge_knows_them() -> None:
         assert not {"since", "until"} & set(ask_for(query(edge, **both)).params)
 
 
-def test_order_and_filter_are_graphs_own() -> None:
+def test_order_and_filter_are_passed_to_graph_unchanged() -> None:
     """If they are absent, Facebook chooses."""
     params = ask_for(query("comments", order="reverse_chronological", filter="stream")).params
     assert (params["order"], params["filter"]) == ("reverse_chronological", "stream")
     assert not {"order", "filter"} & set(ask_for(query("replies")).params)
 
 
-def test_conversations_are_those_of_messenger() -> None:
+def test_only_conversations_of_messenger_are_requested() -> None:
     """A Page may also have conversations of Instagram."""
     assert ask_for(query("conversations")).params["platform"] == "messenger"
     assert history_ask(query("conversations")).params["platform"] == "messenger"
@@ -136,7 +136,7 @@ def test_conversations_are_those_of_messenger() -> None:
         PermissionMissing((), ErrorDetails(10)),
     ],
 )
-def test_where_videos_are_refused_they_are_looked_for_among_posts(error: GraphError) -> None:
+def test_refused_videos_are_searched_in_the_posts(error: GraphError) -> None:
     """The cursor says which list it belongs to, and the walk continues there."""
     other = fallback_query(query("videos", limit=7), error)
     assert other is not None
@@ -161,7 +161,7 @@ def test_where_videos_are_refused_they_are_looked_for_among_posts(error: GraphEr
         ("videos", None, ParameterRefused()),
     ],
 )
-def test_other_refusals_are_not_made_good_elsewhere(edge: Edge, after: str | None, error: GraphError) -> None:
+def test_other_refusals_have_no_fallback(edge: Edge, after: str | None, error: GraphError) -> None:
     """Positions in one list are not valid in the other list. A dead token reads nothing."""
     assert fallback_query(query(edge, after=after), error) is None
 
@@ -173,7 +173,7 @@ def test_a_foreign_cursor_of_videos_is_refused(cursor: str) -> None:
         ask_for(query("videos", after=cursor))
 
 
-def test_a_cursor_of_videos_goes_on_among_videos() -> None:
+def test_a_cursor_of_videos_continues_in_the_list_of_videos() -> None:
     """Only uploaded videos are listed, not videos that only name the Page."""
     ask = ask_for(query("videos", after="vQVFI"))
     assert (ask.path, ask.params["after"], ask.params["type"]) == ((PAGE, "videos"), "QVFI", "uploaded")
@@ -186,7 +186,7 @@ def test_history_asks_for_no_names() -> None:
     assert "from{id},to{id}" in ask.params["fields"]
 
 
-def test_the_calls_that_connect_a_page() -> None:
+def test_calls_that_connect_a_page_have_their_documented_parameters() -> None:
     """The body has all fields to subscribe. The token that is checked is in its documented parameter."""
     assert edges.subscribe(PAGE, FIELDS).form == {"subscribed_fields": ",".join(FIELDS)}
     assert (edges.subscribe(PAGE, FIELDS).method, edges.subscribe(PAGE, FIELDS).params) == ("POST", {})
@@ -196,6 +196,6 @@ def test_the_calls_that_connect_a_page() -> None:
     assert edges.me().params == {"fields": "id"}
 
 
-def test_an_edge_of_an_object_without_one_asks_for_nothing_that_could_be_sent() -> None:
+def test_an_edge_without_its_object_has_an_empty_part_in_its_path() -> None:
     """`wire.build` refuses an empty part."""
     assert ask_for(GraphQuery("comments", PAGE)).path == ("", "comments")

@@ -23,7 +23,7 @@ def test_every_reason_belongs_to_one_class() -> None:
     assert sorted(made(one).reason for one in CLASSES) == sorted(get_args(Reason))
 
 
-def test_the_drawing_at_the_top_has_every_class_with_its_reason() -> None:
+def test_the_tree_in_the_docstring_has_every_class_with_its_reason() -> None:
     """The drawing is in the module's docstring."""
     tree = [line.split() for line in (errors.__doc__ or "").splitlines() if "──" in line and "PageInbox" not in line]
     drawn = {words[1]: words[3] for words in tree if words[1] != "GraphError"}
@@ -39,7 +39,7 @@ def test_an_error_made_by_us_has_no_code(one: type[GraphError]) -> None:
     assert str(error).endswith(".")
 
 
-def test_every_death_of_a_token_says_what_to_do() -> None:
+def test_every_error_of_a_dead_token_says_what_to_do() -> None:
     """The shop must act, so the error must say how."""
     for reason in get_args(TokenReason):
         assert "onnect the Page again with a new token." in str(errors.TokenDead(reason)) or reason == "no_token"
@@ -47,7 +47,7 @@ def test_every_death_of_a_token_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(("value", "expected"), [(460, "password_changed"), ("463", "expired"), (0, "token_invalid")])
-def test_a_subcode_tells_what_killed_a_token(value: object, expected: str) -> None:
+def test_a_subcode_gives_the_reason_of_a_dead_token(value: object, expected: str) -> None:
     """The subcode may be a number or a text."""
     assert errors.token_reason(value) == expected
     assert errors.token_reason([value]) == "token_invalid"

@@ -56,24 +56,24 @@ async def of_app(*answers: httpx2.Response | Exception) -> list[tuple[str, Level
 NAMES = ("the first of FACEBOOK_APP_SECRET", "FACEBOOK_APP_SECRET, number 2")
 
 
-async def test_an_app_that_facebook_knows_is_well() -> None:
+async def test_an_app_with_correct_secrets_is_ok() -> None:
     """The finding is "ok" for each of the app's secrets."""
     assert await of_app(ok({"id": APP}), ok({"id": APP})) == [(name, "ok") for name in NAMES]
 
 
-async def test_the_first_secret_must_be_right_and_the_others_should() -> None:
+async def test_a_wrong_first_secret_fails_and_another_wrong_secret_warns() -> None:
     """The first secret signs calls. Another secret may be one that Facebook has retired."""
     assert await of_app(refused(190), ok({"id": APP})) == [(NAMES[0], "fail"), (NAMES[1], "ok")]
     assert await of_app(ok({"id": APP}), refused(190)) == [(NAMES[0], "ok"), (NAMES[1], "warn")]
     assert await of_app(refused(101)) == [(NAMES[0], "fail")]
 
 
-async def test_an_outage_is_told_once() -> None:
+async def test_an_outage_is_reported_once() -> None:
     """Each further question would wait as long again."""
     assert await of_app(httpcore2.ConnectError("no"), ok()) == [(NAMES[0], "fail")]
 
 
-async def test_a_used_up_budget_says_nothing_of_the_secret() -> None:
+async def test_a_used_up_budget_is_only_a_warning() -> None:
     """The used-up budget is reported. The secret is not called wrong."""
     assert await of_app(refused(4)) == [(NAMES[0], "warn")]
 
@@ -159,7 +159,7 @@ DEAD = Credentials(CREDENTIALS.token, b"seal", PageState(1, token_alive=False, r
         (Broken("reconnect_page", "Not opened."), tuple, FIELDS, "fail", "Not opened", False),
     ],
 )
-async def test_a_page_is_told_with_its_state(
+async def test_a_finding_reports_the_state_of_a_page(
     known: Credentials | PageInboxError | None,
     says: Callable[[], tuple[str, ...]],
     fields: tuple[str, ...],
@@ -174,7 +174,7 @@ async def test_a_page_is_told_with_its_state(
     assert (setup.asked == [ME]) is asked
 
 
-async def test_without_facebook_what_is_known_here_is_told() -> None:
+async def test_without_facebook_the_findings_come_from_the_last_check() -> None:
     """The findings come from the last check."""
     setup = Setup({ME: CREDENTIALS, PageId("2"): None, PageId("3"): DEAD})
     told = await setup.found(ask_facebook=False)
@@ -182,7 +182,7 @@ async def test_without_facebook_what_is_known_here_is_told() -> None:
     assert setup.asked == []
 
 
-async def test_many_pages_are_asked_about_a_few_at_a_time() -> None:
+async def test_only_a_few_pages_are_checked_at_the_same_time() -> None:
     """Every Page is asked about."""
     setup = Setup({PageId(str(n)): CREDENTIALS for n in range(50)})
     assert {finding.level for finding in (await setup.found()).values()} == {"ok"}
@@ -190,7 +190,7 @@ async def test_many_pages_are_asked_about_a_few_at_a_time() -> None:
     assert setup.most_at_once == AT_ONCE
 
 
-async def test_an_outage_ends_the_questions_and_every_page_is_told_all_the_same() -> None:
+async def test_an_outage_ends_the_checks_and_every_page_still_has_a_finding() -> None:
     """A thousand time limits in a row would take too long."""
     pages = [PageId(str(n)) for n in range(50)]
     setup = Setup(dict.fromkeys(pages, CREDENTIALS), dict.fromkeys(pages, raising(GraphUnreachable())))
@@ -198,7 +198,7 @@ async def test_an_outage_ends_the_questions_and_every_page_is_told_all_the_same(
     assert GIVE_UP <= len(setup.asked) <= GIVE_UP + AT_ONCE
 
 
-async def test_a_page_whose_questions_hang_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_page_whose_checks_hang_has_a_failed_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     """One time limit covers all questions about a Page."""
     monkeypatch.setattr(examine, "PAGE_SECONDS", 0.01)
 

@@ -17,7 +17,7 @@ def test_a_field_is_left_out_at_every_depth() -> None:
 
 
 @pytest.mark.parametrize("fields", [POST_FIELDS, COMMENT_FIELDS, MESSAGE_FIELDS])
-def test_a_large_item_is_asked_for_without_parts_and_then_by_its_id_and_times(fields: str) -> None:
+def test_a_large_item_is_requested_with_fewer_fields_in_two_steps(fields: str) -> None:
     """Each step asks for less."""
     first, second = lighter(fields, 1), lighter(fields, 2)
     assert not set("{(.") & set(first)

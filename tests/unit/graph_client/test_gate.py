@@ -33,7 +33,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_only_so_many_calls_of_a_page_go_out_at_once_and_other_pages_do_not_wait() -> None:
+async def test_the_limit_of_simultaneous_calls_is_separate_for_each_page() -> None:
     """The other calls of the Page wait for their turn."""
     gate = Gate()
     stalled, other = Caller(gate), Caller(gate)
@@ -48,7 +48,7 @@ async def test_only_so_many_calls_of_a_page_go_out_at_once_and_other_pages_do_no
     assert stalled.inside == CALLS_AT_ONCE + 3
 
 
-async def test_a_queue_that_is_full_refuses_with_a_time_to_come_again() -> None:
+async def test_a_full_queue_refuses_a_call_with_a_time_to_retry() -> None:
     """A call that would wait too long is refused at once, and the queue is bounded."""
     caller = Caller(Gate())
     async with asyncio.TaskGroup() as tasks:
@@ -61,7 +61,7 @@ async def test_a_queue_that_is_full_refuses_with_a_time_to_come_again() -> None:
         caller.go.set()
 
 
-async def test_a_shop_that_names_another_shops_page_takes_none_of_its_turns() -> None:
+async def test_calls_of_one_shop_do_not_delay_another_shop_with_the_same_page() -> None:
     """The ids of Pages are public."""
     gate = Gate()
     stranger, owner = Caller(gate), Caller(gate)
@@ -76,7 +76,7 @@ async def test_a_shop_that_names_another_shops_page_takes_none_of_its_turns() ->
         owner.go.set()
 
 
-async def test_a_caller_who_gives_up_waiting_leaves_its_place_to_the_next() -> None:
+async def test_a_cancelled_caller_frees_its_place_in_the_queue() -> None:
     """A Page without calls leaves no data behind."""
     gate = Gate()
     caller = Caller(gate)

@@ -143,7 +143,7 @@ async def test_messages_of_all_conversations_are_stored_oldest_first() -> None:
     assert world.healed("stored") == 5
 
 
-async def test_of_one_second_what_was_said_first_is_stored_first() -> None:
+async def test_messages_of_the_same_second_are_stored_in_their_order() -> None:
     """Facebook's times are whole seconds, so Facebook's own order decides."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 9)))
@@ -152,7 +152,7 @@ async def test_of_one_second_what_was_said_first_is_stored_first() -> None:
     assert world.put_ == [["m_0", "m_1", "m_2"]]
 
 
-async def test_what_is_there_already_or_stays_gone_is_counted_as_that() -> None:
+async def test_messages_that_are_not_stored_are_counted_by_their_outcome() -> None:
     """It is stored as webhooks are. Only new messages are counted as stored."""
     world = World()
     world.outcomes |= {"m_1": "duplicate", "m_2": "erased", "m_3": "too_old"}
@@ -162,7 +162,7 @@ async def test_what_is_there_already_or_stays_gone_is_counted_as_that() -> None:
     assert [world.healed(one) for one in ("stored", "duplicate", "erased", "too_old")] == [1, 1, 1, 1]
 
 
-async def test_a_conversation_that_was_quiet_since_ends_the_walk() -> None:
+async def test_a_conversation_without_newer_messages_ends_the_walk() -> None:
     """All conversations after it are older. The first moment itself counts as missing."""
     world = World()
     quiet = [conversation("t_3", -1), conversation("t_4", -2)]
@@ -184,7 +184,7 @@ async def test_an_older_message_ends_the_walk_through_its_conversation() -> None
     assert world.put_ == [["m_1", "m_2"]]
 
 
-async def test_both_walks_go_on_page_by_page_with_rests_and_under_the_lease() -> None:
+async def test_both_walks_read_all_pages_with_pauses_and_renew_the_lease() -> None:
     """Half of the calls are left to people. Each call is made only while the Page is ours."""
     world = World()
     world.setup.facebook.will(
@@ -211,7 +211,7 @@ async def test_both_walks_go_on_page_by_page_with_rests_and_under_the_lease() ->
     assert world.leases == 8
 
 
-async def test_it_asks_for_no_more_than_healing_needs_at_the_pace_of_conversations() -> None:
+async def test_healing_requests_only_the_fields_that_it_needs() -> None:
     """It asks for no names and no snippets, and can wait for its turn."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
@@ -225,7 +225,7 @@ async def test_it_asks_for_no_more_than_healing_needs_at_the_pace_of_conversatio
     assert world.setup.count("graph_calls_total", edge="heal_conversation_messages", outcome="ok") == 1
 
 
-async def test_too_much_at_once_is_asked_for_in_halves() -> None:
+async def test_a_call_refused_for_too_much_data_asks_for_half_as_many_messages() -> None:
     """Facebook can refuse many messages at once, so the service asks for half as many."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
@@ -234,7 +234,7 @@ async def test_too_much_at_once_is_asked_for_in_halves() -> None:
     assert [one.query["limit"] for one in world.setup.facebook.asked] == [str(ITEMS), str(ITEMS), str(ITEMS // 2)]
 
 
-async def test_when_facebook_fails_midway_what_came_is_stored_and_the_failure_told() -> None:
+async def test_a_failure_midway_is_raised_and_the_fetched_messages_are_stored() -> None:
     """Messages of the conversation in which Facebook failed are stored too. The next run fetches the rest."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
@@ -247,7 +247,7 @@ async def test_when_facebook_fails_midway_what_came_is_stored_and_the_failure_to
     assert [line["event"] for line in lines] == ["graph_failed"]
 
 
-async def test_a_token_that_dies_midway_is_told_as_that() -> None:
+async def test_a_token_that_dies_midway_is_reported_and_fetched_messages_stay() -> None:
     """The death is reported once, and the fetched messages are stored."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), after="A"), refused(190, 460))
@@ -257,7 +257,7 @@ async def test_a_token_that_dies_midway_is_told_as_that() -> None:
     assert (world.put_, len(world.setup.deaths)) == ([["m_1"]], 1)
 
 
-async def test_when_facebook_refuses_at_once_nothing_is_stored() -> None:
+async def test_a_refusal_of_the_first_call_stores_nothing() -> None:
     """No message was fetched."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, refused(10))
@@ -266,7 +266,7 @@ async def test_when_facebook_refuses_at_once_nothing_is_stored() -> None:
     assert world.put_ == []
 
 
-async def test_what_cannot_be_read_is_counted_and_the_rest_stored() -> None:
+async def test_unreadable_messages_are_counted_and_the_others_are_stored() -> None:
     """Graph gives details only of the newest messages."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
@@ -291,7 +291,7 @@ async def test_a_message_without_a_time_ends_no_walk() -> None:
     assert world.put_ == [["m_2", "m_1"]]
 
 
-async def test_messages_are_stored_so_many_at_a_time() -> None:
+async def test_messages_are_stored_in_batches() -> None:
     """Between two calls the store answers other callers."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 900)))
@@ -301,7 +301,7 @@ async def test_messages_are_stored_so_many_at_a_time() -> None:
     assert [mid for mids in world.put_ for mid in mids] == [f"m_{n:03}" for n in range(1, PUT_MESSAGES + 2)]
 
 
-async def test_a_store_that_is_lost_ends_it() -> None:
+async def test_the_loss_of_the_store_ends_the_healing() -> None:
     """The healing is repeated later."""
     world = World(lost=True)
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
@@ -310,7 +310,7 @@ async def test_a_store_that_is_lost_ends_it() -> None:
         await world.heal()
 
 
-async def test_a_lease_that_cannot_be_renewed_ends_it_before_the_next_call() -> None:
+async def test_a_lost_lease_ends_the_healing_before_the_next_call() -> None:
     """Another replica may heal the Page now."""
     world = World(leases_left=1)
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
@@ -319,7 +319,7 @@ async def test_a_lease_that_cannot_be_renewed_ends_it_before_the_next_call() -> 
     assert world.setup.facebook.told == [CONVERSATIONS]
 
 
-async def test_what_is_logged_is_numbers() -> None:
+async def test_the_log_line_has_only_ids_and_numbers() -> None:
     """The log line has no words, no person and no conversation."""
     world = World()
     world.outcomes["m_1"] = "duplicate"
@@ -332,7 +332,7 @@ async def test_what_is_logged_is_numbers() -> None:
     ]
 
 
-async def test_a_refused_conversation_does_not_cost_the_others_and_is_tried_again() -> None:
+async def test_a_refused_conversation_is_retried_and_the_others_are_healed() -> None:
     """The conversation stays on the list with its reason until it is fetched."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
@@ -379,7 +379,7 @@ async def test_any_refusal_of_one_conversation_leaves_the_others(
     assert [(one.conversation, one.reason) for one in world.record.unhealed] == [("t_1", reason)]
 
 
-async def test_a_turn_ends_and_the_next_goes_on_where_it_was() -> None:
+async def test_the_next_turn_continues_where_the_last_turn_ended() -> None:
     """Other Pages have turns in between. No conversation is fetched twice."""
     world = World()
 

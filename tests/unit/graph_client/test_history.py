@@ -24,13 +24,13 @@ def attached(**raw: Any) -> list[Fact] | None:
     return read(**raw).attachments
 
 
-def test_a_text_is_what_a_webhook_would_have_brought() -> None:
+def test_a_text_message_equals_the_message_of_a_webhook() -> None:
     """Facebook's time is in whole seconds here."""
     expected: Storable = Message(MessageId("m_1"), PAGE, CUSTOMER, "in", "message", 1_770_000_000_000, "សួស្តី\u200b 🙏")
     assert read(message="សួស្តី\u200b 🙏") == expected
 
 
-def test_what_the_page_wrote_goes_out_to_the_other_side() -> None:
+def test_a_message_from_the_page_has_the_direction_out_and_the_customer() -> None:
     """The conversation's id has the Page first and then the customer, as in a webhook."""
     message = read(message="បាទ", **FROM_PAGE)
     assert (message.direction, message.customer) == ("out", CUSTOMER)
@@ -43,7 +43,7 @@ def test_ids_may_be_numbers() -> None:
     assert (message.id, message.customer) == ("12", CUSTOMER)
 
 
-def test_a_time_that_is_none_is_absent() -> None:
+def test_an_invalid_time_is_left_out() -> None:
     """The store then uses the time of receipt."""
     assert read(message="x", created_time=None).sent_at is None
     assert read(message="x", created_time="soon").sent_at is None
@@ -68,7 +68,7 @@ def test_a_time_that_is_none_is_absent() -> None:
         ({"file_url": "https://x.example/?access_token=EAA"}, {"type": "unsupported"}),
     ],
 )
-def test_an_attachment_has_the_shape_of_a_webhooks(item: Fact, fact: Fact) -> None:
+def test_an_attachment_has_the_same_shape_as_in_a_webhook(item: Fact, fact: Fact) -> None:
     """An attachment has a type and an address, in an edge or in a plain list."""
     assert attached(attachments={"data": [item, None]}) == [fact]
     assert attached(attachments=[item]) == [fact]
@@ -97,7 +97,7 @@ def test_shared_links_come_after_the_attachments() -> None:
 
 
 @pytest.mark.parametrize("raw", [{"message": ""}, {"is_unsupported": True}, {"message": 7}])
-def test_a_message_of_which_graph_tells_nothing_shows_that_it_was_sent(raw: Fact) -> None:
+def test_a_message_without_content_becomes_an_unsupported_attachment(raw: Fact) -> None:
     """The shop can look at it in Facebook's own inbox."""
     message = read(**raw)
     assert (message.text, message.attachments) == (None, [{"type": "unsupported"}])
@@ -112,7 +112,7 @@ def test_a_message_of_which_graph_tells_nothing_shows_that_it_was_sent(raw: Fact
         ("m_0", None),
     ],
 )
-def test_what_it_answers_is_told_as_webhooks_tell_it(raw: object, fact: Fact | None) -> None:
+def test_a_reply_refers_to_its_message_in_the_same_way_as_in_a_webhook(raw: object, fact: Fact | None) -> None:
     """The service may never have stored that message."""
     assert read(message="x", reply_to=raw).reply_to == fact
 
@@ -132,7 +132,7 @@ def test_what_it_answers_is_told_as_webhooks_tell_it(raw: object, fact: Fact | N
         ({"from": {"id": PAGE}, "to": None}, "no_other_side"),
     ],
 )
-def test_what_cannot_be_stored_says_why(raw: Fact, reason: NotReadableReason) -> None:
+def test_an_unreadable_message_raises_an_error_with_the_reason(raw: Fact, reason: NotReadableReason) -> None:
     """A deleted message and an old message look the same: each has only an id."""
     with pytest.raises(NotReadable) as refused:
         read(message="x", **raw)

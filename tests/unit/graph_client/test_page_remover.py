@@ -71,21 +71,21 @@ DEAD = Credentials(TOKEN, b"seal", PageState(1, token_alive=False, reason="expir
 
 
 @pytest.mark.parametrize("found", [None, DEAD, Missing("page_not_found"), Broken("reconnect_page")])
-async def test_what_has_no_living_token_is_left_as_it_is(found: Credentials | PageInboxError | None) -> None:
+async def test_a_page_without_a_valid_token_is_not_marked_dead(found: Credentials | PageInboxError | None) -> None:
     """No call uses such a token, and the reason of its death is not replaced."""
     world = World(found)
     await world.withdrawn.mark_dead(SHOP, PAGE)
     assert world.told == []
 
 
-async def test_a_living_token_is_marked() -> None:
+async def test_a_valid_token_is_marked_dead_with_its_reason() -> None:
     """The state has the reason."""
     world = World()
     await world.withdrawn.mark_dead(SHOP, PAGE)
     assert world.told == ["deauthorized"]
 
 
-async def test_a_page_is_taken_away_once() -> None:
+async def test_a_page_is_removed_only_once() -> None:
     """If two replicas are asked, the second finds no Page. In any case the Page is no longer watched."""
     world = World()
     assert await world.withdrawn.disconnect(SHOP, PAGE, "facebook") == DONE
@@ -94,7 +94,7 @@ async def test_a_page_is_taken_away_once() -> None:
     assert world.told == ["purge facebook", "forget", "forget"]
 
 
-async def test_without_the_store_nothing_is_done_by_halves() -> None:
+async def test_an_unreachable_store_leaves_no_step_half_done() -> None:
     """The answer asks Facebook to try again."""
     world = World(Gone("redis_unreachable"), Gone("redis_unreachable"))
     with pytest.raises(Gone):

@@ -142,7 +142,7 @@ async def never(_: Asked) -> httpx2.Response:
     raise AssertionError("unreachable")
 
 
-async def test_a_page_is_routed_and_its_token_kept_before_facebook_delivers() -> None:
+async def test_a_page_and_its_token_are_stored_before_the_subscription() -> None:
     """With this order no delivery of the Page is lost. The watch repairs what fails after that."""
     world = World()
     world.will_connect()
@@ -179,7 +179,7 @@ async def test_the_history_can_be_left_out() -> None:
     ],
     ids=["dead", "unhealed", "alive"],
 )
-async def test_what_came_while_the_earlier_token_was_dead_is_healed_by_the_new_one(
+async def test_a_new_token_heals_messages_missed_while_the_old_token_was_dead(
     state: PageState, since: int | None
 ) -> None:
     """With some deaths Facebook also ends the subscription. Messages that are already stored are stored once."""
@@ -191,7 +191,7 @@ async def test_what_came_while_the_earlier_token_was_dead_is_healed_by_the_new_o
     assert world.told[-1] == f"watch {DAY if since is None else 0} connected"
 
 
-async def test_what_is_logged_of_it_holds_no_token() -> None:
+async def test_the_log_line_of_a_connected_page_has_no_token() -> None:
     """The line has the shop, the Page, and the number of permissions that the token lacks."""
     world = World()
     world.will_connect()
@@ -203,7 +203,7 @@ async def test_what_is_logged_of_it_holds_no_token() -> None:
 
 
 @pytest.mark.parametrize(("told", "fits"), [(PAGE, True), (int(PAGE), True), ("104200000000002", False), (None, False)])
-async def test_where_facebook_does_not_name_a_tokens_page_the_token_itself_is_asked(told: object, fits: bool) -> None:
+async def test_a_second_call_finds_the_page_of_a_token_that_names_none(told: object, fits: bool) -> None:
     """This needs one more call, with the Page's token."""
     world = World()
     world.will_connect({name: fact for name, fact in GOOD.items() if name != "profile_id"})
@@ -219,7 +219,7 @@ async def test_where_facebook_does_not_name_a_tokens_page_the_token_itself_is_as
 
 
 @pytest.mark.parametrize("code", [190, 102, 10, 200])
-async def test_when_facebook_refuses_the_apps_own_token_no_page_is_blamed(code: int) -> None:
+async def test_a_refused_token_of_the_app_is_an_error_of_the_app(code: int) -> None:
     """An operator must correct this. A new connection would not help the shop."""
     world = World()
     world.facebook.will(DEBUG, refused(code))
@@ -230,7 +230,7 @@ async def test_when_facebook_refuses_the_apps_own_token_no_page_is_blamed(code: 
     assert (world.told, world.setup.deaths) == ([DEBUG], [])
 
 
-async def test_of_a_token_of_which_facebook_tells_this_app_nothing_another_app_is_the_reason() -> None:
+async def test_a_token_that_facebook_does_not_show_belongs_to_another_app() -> None:
     """Facebook then refuses the parameter. The shop must send another token."""
     world = World()
     world.facebook.will(DEBUG, refused(100))
@@ -240,7 +240,7 @@ async def test_of_a_token_of_which_facebook_tells_this_app_nothing_another_app_i
     assert world.told == [DEBUG]
 
 
-async def test_made_up_tokens_of_one_shop_do_not_use_up_the_calls_of_the_app() -> None:
+async def test_a_shop_with_many_refused_tokens_must_wait() -> None:
     """After twenty refused tokens Facebook is not asked again. An outage does not count."""
     world = World()
     for _ in range(REFUSED_TOKENS):
@@ -261,7 +261,7 @@ async def test_made_up_tokens_of_one_shop_do_not_use_up_the_calls_of_the_app() -
         await world.connected()
 
 
-async def test_an_answer_about_no_token_at_all_is_an_outage() -> None:
+async def test_an_answer_without_data_about_the_token_is_an_outage() -> None:
     """The token counts neither as good nor as dead."""
     world = World()
     world.facebook.will(DEBUG, ok({}))
@@ -269,7 +269,7 @@ async def test_an_answer_about_no_token_at_all_is_an_outage() -> None:
         await world.connected()
 
 
-async def test_messages_are_subscribed_before_it_is_found_out_which_field_is_refused(
+async def test_after_a_refused_field_messages_are_subscribed_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """After that, messages arrive in any case."""
@@ -284,7 +284,7 @@ async def test_messages_are_subscribed_before_it_is_found_out_which_field_is_ref
 
 
 @pytest.mark.parametrize("told", [{"success": False}, {}, {"success": None}])
-async def test_a_subscription_that_facebook_does_not_confirm_is_none(told: dict[str, Any]) -> None:
+async def test_an_unconfirmed_subscription_is_an_error(told: dict[str, Any]) -> None:
     """Facebook answers the call without an error and without a confirmation."""
     world = World()
     world.facebook.will(DEBUG, ok({"data": GOOD}))
@@ -294,7 +294,7 @@ async def test_a_subscription_that_facebook_does_not_confirm_is_none(told: dict[
     assert world.told[-1] == SUBSCRIBE
 
 
-async def test_a_failure_that_has_nothing_to_do_with_fields_is_not_tried_with_fewer() -> None:
+async def test_a_throttled_subscription_is_not_retried_with_fewer_fields() -> None:
     """During a rate limit each call would prolong the limit."""
     world = World()
     world.facebook.will(SUBSCRIBE, refused(32))
@@ -315,7 +315,7 @@ async def test_connecting_has_a_deadline_over_all_its_calls(hangs: str, monkeypa
     assert (world.token is not None) == (hangs == SUBSCRIBE)
 
 
-async def test_a_facebook_that_hangs_does_not_hold_up_a_disconnect(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_disconnect_continues_if_facebook_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The call to Facebook has a time limit of its own."""
     monkeypatch.setattr("graph_client.pages.UNSUBSCRIBE_SECONDS", 0.02)
     world = World(PageState(NOW, token_alive=True, subscribed_fields=FIELDS))
@@ -333,7 +333,7 @@ async def test_without_a_living_token_facebook_is_not_asked(state: PageState | N
     assert world.told == ["purge owner", "forget"]
 
 
-async def test_an_unsubscribed_page_is_unsubscribed_all_the_same() -> None:
+async def test_a_disconnect_unsubscribes_even_a_page_without_a_known_subscription() -> None:
     """Facebook may have made a subscription that it never confirmed."""
     world = World(PageState(NOW, token_alive=True))
     world.facebook.will(UNSUBSCRIBE, ok({"success": True}))
@@ -352,7 +352,7 @@ async def test_an_unsubscribed_page_is_unsubscribed_all_the_same() -> None:
     ],
     ids=["among others", "id as a number", "only others", "without fields", "none"],
 )
-async def test_of_a_pages_subscriptions_this_apps_counts(apps: list[Any], fields: tuple[str, ...]) -> None:
+async def test_only_the_subscription_of_this_app_counts(apps: list[Any], fields: tuple[str, ...]) -> None:
     """Other apps may have subscriptions of the same Page."""
     world = World(replace(PageState(NOW, token_alive=True)))
     world.facebook.will(SUBSCRIPTION, ok({"data": apps}))
@@ -360,7 +360,7 @@ async def test_of_a_pages_subscriptions_this_apps_counts(apps: list[Any], fields
     assert world.facebook.asked[0].query["fields"] == "id,subscribed_fields"
 
 
-async def test_a_subscription_that_cannot_be_asked_for_is_not_taken_for_lost() -> None:
+async def test_a_refused_check_of_the_subscription_is_an_error() -> None:
     """An error does not say that the subscription is lost."""
     world = World()
     world.facebook.will(SUBSCRIPTION, refused(10))
@@ -369,7 +369,7 @@ async def test_a_subscription_that_cannot_be_asked_for_is_not_taken_for_lost() -
 
 
 @pytest.mark.parametrize(("told", "person"), [({"user_id": "10000000000000042"}, "10000000000000042"), ({}, None)])
-async def test_who_granted_the_token_is_noted_with_it(told: dict[str, Any], person: str | None) -> None:
+async def test_the_person_who_granted_the_token_is_stored_with_it(told: dict[str, Any], person: str | None) -> None:
     """A newer token replaces the person of an older token, also if Facebook names no person."""
     world = World()
     world.will_connect(GOOD | told)
@@ -377,7 +377,7 @@ async def test_who_granted_the_token_is_noted_with_it(told: dict[str, Any], pers
     assert world.granted_by == person
 
 
-async def test_nobody_grants_what_is_connected_for_webhooks_alone() -> None:
+async def test_a_connect_without_a_token_keeps_the_earlier_person() -> None:
     """An earlier token and the person who granted it stay."""
     world = World()
     await world.connected(None)

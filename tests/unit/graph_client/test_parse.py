@@ -26,7 +26,7 @@ def item(**row: Any) -> Fact:
     return items([row])[0]
 
 
-def test_a_post_keeps_graphs_names_and_has_numbers_and_lists_flat() -> None:
+def test_a_post_keeps_the_names_of_graph_and_has_flat_counts_and_lists() -> None:
     """A post has the numbers of comments and reactions, without their authors."""
     assert item(
         id="1_2",
@@ -61,13 +61,13 @@ def test_a_post_keeps_graphs_names_and_has_numbers_and_lists_flat() -> None:
     }
 
 
-def test_a_number_that_came_with_the_comment_itself_stays() -> None:
+def test_a_comment_keeps_its_own_comment_count() -> None:
     """A list that came beside its number stays too."""
     row = item(id="1", comment_count=2, comments={"data": [{"id": "9"}], "summary": {"total_count": 5}})
     assert row == {"id": "1", "comment_count": 2, "comments": [{"id": "9"}]}
 
 
-def test_what_is_absent_stays_absent_and_what_is_empty_stays_empty() -> None:
+def test_null_values_are_left_out_and_empty_lists_stay() -> None:
     """A null is absent. A list that was requested and is empty is not absent."""
     assert item(id="1", story=None, attachments={"data": []}, tags=[None, "a"]) == {
         "id": "1",
@@ -93,7 +93,7 @@ def test_times_have_one_form(time: object, ours: object) -> None:
 
 
 @pytest.mark.parametrize("year", [2026, 2028])
-def test_a_time_becomes_ours_on_every_day_of_a_year_and_on_no_other(year: int) -> None:
+def test_only_times_on_existing_days_are_converted(year: int) -> None:
     """2028 has a 29th of February."""
     for month in range(1, 13):
         for day in range(32):
@@ -103,7 +103,7 @@ def test_a_time_becomes_ours_on_every_day_of_a_year_and_on_no_other(year: int) -
             assert item(id="1", updated_time=f"{moment}+0000") == {"id": "1", "updated_time": ours}
 
 
-def test_numbers_that_javascript_would_bend_become_text() -> None:
+def test_ids_and_numbers_too_large_for_javascript_become_text() -> None:
     """Ids are always text."""
     assert item(id=7, sticker_id=369239263222822, n=2**53, big=2**53 + 1, low=-(2**53) - 1, ok=True, f=1.5) == {
         "id": "7",
@@ -116,7 +116,7 @@ def test_numbers_that_javascript_would_bend_become_text() -> None:
     }
 
 
-def test_no_address_with_a_token_and_no_email_comes_through() -> None:
+def test_addresses_with_a_token_and_email_addresses_are_removed() -> None:
     """Such values are removed at any depth, in any list, and in `paging`."""
     row = item(
         id="1",
@@ -134,7 +134,7 @@ def test_no_address_with_a_token_and_no_email_comes_through() -> None:
     assert row["attachments"] == [{"urls": []}]
 
 
-def test_what_people_write_about_tokens_is_theirs() -> None:
+def test_a_text_that_mentions_a_token_stays_unchanged() -> None:
     """Only addresses with a token are left out."""
     assert item(id="1", message="what is an access_token=?")["message"] == "what is an access_token=?"
 
@@ -147,12 +147,12 @@ def test_shared_links_of_a_message_are_a_list() -> None:
     ]
 
 
-def test_what_is_no_object_is_no_item() -> None:
+def test_a_row_that_is_not_an_object_is_left_out() -> None:
     """One row of another type does not fail the page."""
     assert items([{"id": "1"}, None, 7, "x", [{"id": "2"}]]) == [{"id": "1"}]
 
 
-def test_what_is_nested_without_end_is_cut_off() -> None:
+def test_too_deeply_nested_data_is_cut_off() -> None:
     """The limit is a depth that no real answer reaches."""
     deep: Any = "x"
     for _ in range(500):
@@ -161,7 +161,7 @@ def test_what_is_nested_without_end_is_cut_off() -> None:
     assert plain(float("inf")) is None
 
 
-def test_the_cursor_is_facebooks_and_none_at_the_end() -> None:
+def test_the_cursor_of_facebook_is_kept_and_is_absent_at_the_end() -> None:
     """This holds for any number of items."""
     body = {"data": [], "paging": {"cursors": {"after": "QVFI"}, "next": NEXT}}
     assert fetched(GraphQuery("comments", PAGE, "7"), GraphAnswer(body)).after == "QVFI"
@@ -169,7 +169,7 @@ def test_the_cursor_is_facebooks_and_none_at_the_end() -> None:
     assert fetched(GraphQuery("comments", PAGE, "7"), GraphAnswer(body)).after is None
 
 
-def test_a_customer_is_one_item_even_if_facebook_tells_nothing() -> None:
+def test_a_customer_is_one_item_even_without_data_from_facebook() -> None:
     """Its id is the requested id."""
     asked = GraphQuery("customer", PAGE, "7000000000000001")
     assert fetched(asked, GraphAnswer({})).items == [{"id": "7000000000000001"}]
@@ -206,7 +206,7 @@ def test_videos_among_posts_look_like_videos() -> None:
 
 
 @pytest.mark.parametrize(("asked", "given"), [(None, "vQVFI"), ("vabc", "vQVFI"), ("p", "pQVFI"), ("pabc", "pQVFI")])
-def test_a_cursor_of_videos_says_which_list_it_is_of(asked: str | None, given: str) -> None:
+def test_a_cursor_of_videos_names_its_list(asked: str | None, given: str) -> None:
     """The walk stays in the list in which it began."""
     body: dict[str, Any] = {"data": [], "paging": {"cursors": {"after": "QVFI"}, "next": NEXT}}
     assert fetched(GraphQuery("videos", PAGE, after=asked), GraphAnswer(body)).after == given
@@ -233,7 +233,7 @@ def test_a_cursor_of_videos_says_which_list_it_is_of(asked: str | None, given: s
         (5, None),
     ],
 )
-def test_the_address_of_a_conversation_is_whole_and_facebooks(link: Any, address: str | None) -> None:
+def test_the_link_of_a_conversation_is_a_complete_address_of_facebook(link: Any, address: str | None) -> None:
     """Facebook gives a path. An address that is not Facebook's is left out."""
     (found,) = items([{"id": "t_1", "link": link}], "conversations")
     assert found == ({"id": "t_1"} if address is None else {"id": "t_1", "link": address})

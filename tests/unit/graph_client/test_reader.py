@@ -24,7 +24,7 @@ async def fetch(setup: Setup, query: GraphQuery) -> Fetched:
     return await GraphReader(setup.calls, ShopTurns()).fetch(SHOP, query)
 
 
-async def test_posts_are_fetched_with_their_fields_and_in_our_form() -> None:
+async def test_posts_are_fetched_in_one_call_and_converted() -> None:
     """One call, counted under its edge. The cursor continues the list."""
     setup = Setup()
     setup.facebook.will(POSTS, ok(more("QVFI", {"id": "1", "created_time": "2026-02-02T02:41:10+0000"})))
@@ -45,7 +45,7 @@ async def test_posts_are_fetched_with_their_fields_and_in_our_form() -> None:
     ],
     ids=lambda one: one.edge if isinstance(one, GraphQuery) else "",
 )
-async def test_every_edge_is_charged_to_its_budget_at_its_pace(query: GraphQuery, asked: tuple[Any, ...]) -> None:
+async def test_every_edge_uses_the_correct_budget_and_spacing(query: GraphQuery, asked: tuple[Any, ...]) -> None:
     """Each Page makes at most two conversation calls a second."""
     setup = Setup(budgets=Budgets(Entry(held=1)))
     with pytest.raises(Throttled):
@@ -56,7 +56,9 @@ async def test_every_edge_is_charged_to_its_budget_at_its_pace(query: GraphQuery
 @pytest.mark.parametrize(
     ("code", "error"), [(190, TokenDead), (80_001, Throttled), (200, PageInboxError), (803, ObjectNotFound)]
 )
-async def test_other_refusals_of_videos_are_answers(code: int, error: type[PageInboxError]) -> None:
+async def test_other_refusals_of_videos_are_returned_without_a_call_for_posts(
+    code: int, error: type[PageInboxError]
+) -> None:
     """Facebook would refuse the posts too."""
     setup = Setup()
     setup.facebook.will(VIDEOS, refused(code))
@@ -65,7 +67,7 @@ async def test_other_refusals_of_videos_are_answers(code: int, error: type[PageI
     assert setup.facebook.told == [VIDEOS]
 
 
-async def test_when_posts_are_refused_too_that_is_the_answer() -> None:
+async def test_a_refusal_of_videos_and_of_posts_is_returned() -> None:
     """Each list is asked once."""
     setup = Setup()
     setup.facebook.will(VIDEOS, refused(10))

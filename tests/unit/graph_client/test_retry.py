@@ -20,7 +20,7 @@ POLICY = RetryPolicy()
 
 
 @pytest.mark.parametrize("error", [GraphUnavailable(), GraphUnreachable(), GraphTimeout()])
-def test_what_may_have_gone_is_tried_three_times(error: GraphError) -> None:
+def test_a_transient_error_is_tried_three_times(error: GraphError) -> None:
     """After the third try the call ends with an outage."""
     assert POLICY.next_step(error, 1, 25, 10, 0.0) == Again(0.2, 25)
     assert POLICY.next_step(error, 2, 25, 10, 0.0) == Again(0.4, 25)
@@ -30,7 +30,7 @@ def test_what_may_have_gone_is_tried_three_times(error: GraphError) -> None:
 @pytest.mark.parametrize(
     "error", [TokenDead("expired"), PermissionMissing(), Throttled("pages"), PolicyBlocked(), ProofRefused()]
 )
-def test_what_a_second_call_cannot_mend_is_not_tried_again(error: GraphError) -> None:
+def test_a_permanent_error_is_not_retried(error: GraphError) -> None:
     """A dead token stays dead, and a call during a rate limit prolongs the limit."""
     assert POLICY.next_step(error, 1, 100, 12, 0.0) is None
 

@@ -20,17 +20,17 @@ def at(last_event: int | None) -> Page:
     return replace(PAGE, last_event_at=last_event)
 
 
-def test_a_page_that_never_wrote_is_looked_at_daily() -> None:
+def test_a_page_without_any_event_is_checked_daily() -> None:
     """No messages is not a sign of a fault for such a Page."""
     assert next_look(PAGE, STATE, None) == NOW + DAY
 
 
-def test_a_page_that_wrote_is_looked_at_after_half_an_hour_of_silence() -> None:
+def test_a_page_with_events_is_checked_after_half_an_hour_of_silence() -> None:
     """The time counts from its last event and not from the last check."""
     assert next_look(at(NOW + MINUTE), STATE, None) == NOW + MINUTE + SILENCE
 
 
-def test_looks_at_a_silent_page_become_rarer_up_to_one_a_day() -> None:
+def test_checks_of_a_silent_page_become_rarer_down_to_one_a_day() -> None:
     """A quiet night of a shop needs six checks, and no two follow each other directly."""
     last, looks = NOW, []
     state = replace(STATE, checked_at=NOW)
@@ -43,7 +43,7 @@ def test_looks_at_a_silent_page_become_rarer_up_to_one_a_day() -> None:
     assert looks[6:] == [1920 + 1440 * n for n in range(4)]
 
 
-def test_after_an_outage_every_page_is_looked_at_once() -> None:
+def test_every_page_is_checked_one_time_after_an_outage() -> None:
     """The Page is due when the outage ends. After that check it is due a day later."""
     outage = Outage(NOW + 1000, NOW + 2000)
     assert next_look(at(NOW), STATE, outage) == outage.ended

@@ -33,7 +33,7 @@ class World(NoStore):
         self.told.append((page, due_ms, status))
 
 
-async def test_a_dead_token_is_marked_where_every_replica_sees_it() -> None:
+async def test_a_dead_token_is_marked_in_the_store_and_on_the_watch_list() -> None:
     """The state has the reason. The Page is not healed with this token, and the missing messages stay recorded."""
     world = World()
     alive = replace(CREDENTIALS, state=replace(ALIVE, heal_since=5, missing_permissions=("pages_read_user_content",)))
@@ -48,7 +48,7 @@ async def test_a_dead_token_is_marked_where_every_replica_sees_it() -> None:
     assert world.told == [(SHOP, PAGE, b"seal", state), (PAGE, NOW + DAY, "reconnect")]
 
 
-async def test_it_is_logged_without_the_token() -> None:
+async def test_the_log_line_of_a_dead_token_does_not_contain_the_token() -> None:
     """The line has what an operator needs for a question to Facebook."""
     world = World()
     with capture_logs() as lines:
@@ -66,7 +66,7 @@ async def test_it_is_logged_without_the_token() -> None:
     assert TOKEN.reveal() not in str(lines)
 
 
-async def test_a_token_that_was_replaced_meanwhile_kills_nothing() -> None:
+async def test_a_failure_of_a_replaced_token_does_not_change_the_page() -> None:
     """The failed call had begun with the old token."""
     world = World(replaced=True)
     with capture_logs() as lines:

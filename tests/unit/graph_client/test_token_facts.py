@@ -40,7 +40,7 @@ def test_a_good_token_lacks_nothing() -> None:
         (None, "token_invalid"),
     ],
 )
-def test_a_token_that_is_not_valid_is_dead_whatever_else_is_told(error: object, reason: str) -> None:
+def test_an_invalid_token_is_dead_even_if_it_belongs_to_another_app(error: object, reason: str) -> None:
     """Facebook answers 200 for such a token. A token of another app that is also not valid counts as dead."""
     with pytest.raises(TokenDead) as dead:
         lacking(is_valid=False, error=error, app_id="1")
@@ -49,7 +49,7 @@ def test_a_token_that_is_not_valid_is_dead_whatever_else_is_told(error: object, 
 
 
 @pytest.mark.parametrize("told", [None, "true", 1, 0, {}])
-def test_only_true_is_valid(told: object) -> None:
+def test_a_token_is_valid_only_if_facebook_answers_true(told: object) -> None:
     """The service assumes nothing that Facebook does not say."""
     with pytest.raises(TokenDead):
         lacking(is_valid=told)
@@ -67,7 +67,7 @@ def test_only_true_is_valid(told: object) -> None:
         ({"profile_id": "104200000000002"}, "token_of_another_page"),
     ],
 )
-def test_a_living_token_of_somebody_else_is_refused(other: dict[str, Any], reason: str) -> None:
+def test_a_valid_token_of_another_app_person_or_page_is_refused(other: dict[str, Any], reason: str) -> None:
     """The answer is 400, because the shop has sent the wrong token."""
     with pytest.raises(TokenRefused) as refusal:
         lacking(**other)
@@ -75,7 +75,7 @@ def test_a_living_token_of_somebody_else_is_refused(other: dict[str, Any], reaso
     assert "104200000000002" not in str(refusal.value)
 
 
-def test_what_facebook_does_not_tell_of_a_token_is_not_held_against_it() -> None:
+def test_a_missing_type_or_page_does_not_make_a_token_wrong() -> None:
     """This concerns type and Page. The service then finds the token's Page in another way."""
     assert read_facts(without("type"), PAGE, APP).missing_permissions == ()
     assert read_facts(without("profile_id"), PAGE, APP).missing_permissions == ()
@@ -104,7 +104,7 @@ def test_without_scopes_everything_is_missing(scopes: object) -> None:
     ],
     ids=["for all", "for this", "for this as a number", "for another", "for none"],
 )
-def test_a_permission_for_other_pages_does_not_hold_for_this_one(target_ids: object, told: tuple[str, ...]) -> None:
+def test_a_permission_for_other_pages_is_missing_for_this_page(target_ids: object, told: tuple[str, ...]) -> None:
     """A person chooses Pages in Facebook's dialogue."""
     scope = {"scope": "pages_messaging"}
     assert lacking(granular_scopes=[scope if target_ids is None else {**scope, "target_ids": target_ids}]) == told
@@ -113,12 +113,12 @@ def test_a_permission_for_other_pages_does_not_hold_for_this_one(target_ids: obj
 @pytest.mark.parametrize(
     "narrowed", ["pages_messaging", [None, "x"], [{"target_ids": "x", "scope": "pages_messaging"}]]
 )
-def test_malformed_narrowing_narrows_nothing(narrowed: object) -> None:
+def test_a_malformed_list_of_granular_scopes_is_ignored(narrowed: object) -> None:
     """The permission itself was granted."""
     assert lacking(granular_scopes=narrowed) == ()
 
 
-def test_without_what_is_needed_a_page_is_not_served() -> None:
+def test_a_page_without_a_required_permission_is_refused() -> None:
     """The error names the permissions to grant, and leaves out the optional ones."""
     with pytest.raises(PermissionMissing, match="pages_messaging, pages_show_list") as refusal:
         require_needed(("pages_messaging", "pages_show_list", "pages_read_user_content"))
@@ -127,13 +127,13 @@ def test_without_what_is_needed_a_page_is_not_served() -> None:
 
 
 @pytest.mark.parametrize("told", ["10000000000000042", 10000000000000042])
-def test_the_person_who_granted_it_is_told(told: Any) -> None:
+def test_the_facts_name_the_person_who_granted_the_token(told: Any) -> None:
     """The id may be a text or a number."""
     assert read_facts({**GOOD, "user_id": told}, PAGE, APP).granted_by == "10000000000000042"
 
 
 @pytest.mark.parametrize("told", [None, "", 0, "0", True, 1.5, ["1"], {}])
-def test_what_names_nobody_is_nobody(told: Any) -> None:
+def test_an_invalid_user_id_means_no_person(told: Any) -> None:
     """A system user's token may name no person."""
     assert read_facts({**GOOD, "user_id": told}, PAGE, APP).granted_by is None
     assert read_facts(GOOD, PAGE, APP).granted_by is None

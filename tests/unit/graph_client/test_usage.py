@@ -40,7 +40,7 @@ def test_each_business_use_case_is_charged_to_its_own_budget() -> None:
     assert read_usage(business(rows), PAGE) == Usage({"pages": 0.97, "messenger": 1.0}, {"messenger": 420}, None)
 
 
-def test_another_objects_budget_is_not_this_pages() -> None:
+def test_the_usage_of_another_object_does_not_count_for_the_page() -> None:
     """If the Page's own key is missing, the header counts, because the id may be another id of the Page."""
     both = {PAGE: [{"type": "pages", "call_count": 10}], "77": [{"type": "pages", "call_count": 99}]}
     assert read_usage({BUSINESS: json.dumps(both)}, PAGE).share == {"pages": 0.1}
@@ -81,17 +81,17 @@ def test_retry_after_is_read_in_seconds(text: str, seconds: int) -> None:
     ],
     ids=repr,
 )
-def test_what_is_malformed_tells_nothing(headers: dict[str, str]) -> None:
+def test_a_malformed_header_is_ignored(headers: dict[str, str]) -> None:
     """A malformed header never costs an answer."""
     assert read_usage(headers, PAGE) == NO_USAGE
 
 
-def test_up_to_three_quarters_nothing_is_held_back() -> None:
+def test_calls_are_not_delayed_below_three_quarters_of_the_limit() -> None:
     """Most Pages never use more than that."""
     assert advice(0.0, 0, "pages") == advice(0.7499, 0, "pages") == Advice()
 
 
-def test_calls_go_slower_the_nearer_the_limit_is() -> None:
+def test_calls_become_slower_near_the_limit() -> None:
     """The delay grows with every step towards the limit."""
     spacings = [advice(share / 1000, 0, "pages").spacing for share in range(750, 1000)]
     assert spacings == sorted(spacings)
@@ -109,7 +109,7 @@ def test_at_the_limit_calls_stop(limit: Limit) -> None:
     assert advice(1.0, 10**9, limit).hold == DAY_SECONDS
 
 
-def test_a_refused_call_waits_for_the_longest_that_facebook_names() -> None:
+def test_a_refused_call_waits_for_the_longest_time_in_the_headers() -> None:
     """The time is of the call's own budget. The wait of another budget does not matter."""
     usage = Usage({}, {"pages": 600, "messenger": 60}, retry_after=120)
     assert wait_after(Throttled("pages"), usage) == 600
@@ -118,7 +118,7 @@ def test_a_refused_call_waits_for_the_longest_that_facebook_names() -> None:
     assert wait_after(Throttled("pages"), Usage(retry_after=10**9)) == DAY_SECONDS
 
 
-def test_two_conversations_a_second_are_over_soon() -> None:
+def test_the_limit_of_conversation_calls_has_a_short_wait() -> None:
     """The limit of conversations is a limit of bursts. The limit of posts is not known."""
     assert wait_after(Throttled("messenger", ErrorDetails(613)), NO_USAGE) == 5
     assert wait_after(Throttled("messenger", ErrorDetails(613)), Usage(retry_after=30)) == 30

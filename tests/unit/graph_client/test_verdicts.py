@@ -48,7 +48,7 @@ def test_codes_may_come_as_text() -> None:
         assert (row["name"], told(error)) == (row["name"], row["expect"])
 
 
-def test_nothing_that_facebook_wrote_is_repeated() -> None:
+def test_an_error_does_not_repeat_the_text_of_facebook() -> None:
     """Facebook's text may contain people's words or a token. Our own text says what to do."""
     for row in ROWS:
         error = error_of(row["http_status"], {"error": row["error"]})
@@ -69,14 +69,14 @@ def test_every_code_of_the_guide_has_a_row() -> None:
 
 
 @pytest.mark.parametrize("code", [17, 32, 613])
-def test_a_limit_that_names_no_budget_is_that_of_the_call(code: int) -> None:
+def test_a_limit_without_a_named_budget_counts_for_the_budget_of_the_call(code: int) -> None:
     """613 is documented for conversations. Holding back the posts would not end the limit."""
     error = error_of(400, {"error": {"code": code}}, "messenger")
     assert isinstance(error, Throttled)
     assert error.limit == "messenger"
 
 
-def test_a_permission_that_graph_names_is_passed_on_if_we_know_it() -> None:
+def test_a_known_permission_in_the_text_of_graph_is_passed_on() -> None:
     """The list is closed, so that other text of Graph is not passed on."""
     error = error_of(403, {"error": {"code": 10, "message": "(#10) Requires pages_read_user_content, CANARY"}})
     assert isinstance(error, PermissionMissing)
@@ -100,7 +100,9 @@ def test_a_permission_that_graph_names_is_passed_on_if_we_know_it() -> None:
         (502, [], GraphUnavailable),
     ],
 )
-def test_what_is_no_error_of_graphs_goes_by_its_status(status: int, body: object, expected: type[GraphError]) -> None:
+def test_an_answer_without_an_error_of_graph_is_classified_by_its_status(
+    status: int, body: object, expected: type[GraphError]
+) -> None:
     """No other error is raised."""
     assert type(error_of(status, body)) is expected
 
@@ -111,7 +113,7 @@ def test_a_trace_that_is_not_short_plain_text_is_left_out(trace: object) -> None
     assert error_of(400, {"error": {"code": 100, "fbtrace_id": trace}}).trace is None
 
 
-def test_a_reason_of_death_that_is_not_known_is_the_general_one() -> None:
+def test_an_unknown_reason_of_a_dead_token_becomes_the_general_reason() -> None:
     """For example, a later version wrote the state."""
     assert TokenDead("eaten by a cat").token_reason == "token_invalid"
     assert TokenDead(None).token_reason == "token_invalid"

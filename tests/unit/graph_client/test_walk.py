@@ -55,7 +55,7 @@ def test_every_list_ends_and_gives_each_item_once(
     assert len(found) == len(set(found)) > 0
 
 
-def test_items_without_an_id_are_given_and_are_not_new() -> None:
+def test_items_without_an_id_are_returned_but_do_not_count_as_new() -> None:
     """A list that gives only such items ends too."""
     walk = Walk(most_pages=100)
     row: dict[str, Any] = {"message": "words"}

@@ -169,7 +169,7 @@ def watch(world: World, metrics: Metrics | None = None) -> Watch:
     return Watch(world, world, facebook, healer, world, metrics, token_died=world.died, now=lambda: NOW, sleep=never)
 
 
-async def test_a_page_whose_time_has_not_come_costs_no_call() -> None:
+async def test_a_page_that_is_not_due_causes_no_call() -> None:
     """The Page has sent something since it was put on the list."""
     world = World(ALIVE, last_event_at=NOW - 1000)
     world.state = replace(ALIVE, checked_at=NOW - 2000)
@@ -177,7 +177,7 @@ async def test_a_page_whose_time_has_not_come_costs_no_call() -> None:
     assert world.due[PAGE] == NOW - 1000 + SILENCE
 
 
-async def test_a_good_page_is_looked_at_and_put_off_for_a_day() -> None:
+async def test_a_good_page_is_checked_and_is_due_again_in_a_day() -> None:
     """A check has two calls: for the token and for the subscription."""
     world = World()
     assert await world.look() == Counter(inspect=1, subscription=1, noted=1)
@@ -186,7 +186,7 @@ async def test_a_good_page_is_looked_at_and_put_off_for_a_day() -> None:
     assert world.state.checked_at == NOW
 
 
-async def test_what_a_lost_subscription_missed_is_written_down_before_it_is_restored() -> None:
+async def test_missing_messages_are_recorded_before_the_subscription_is_restored() -> None:
     """After a crash behind the first step nothing is forgotten. After a crash behind the second step it heals later."""
     world = World(last_event_at=NOW - DAY, fields=("feed",))
     await world.look()
@@ -204,7 +204,7 @@ async def test_what_a_lost_subscription_missed_is_written_down_before_it_is_rest
 
 
 @pytest.mark.parametrize("fails", ["subscribe", "heal"])
-async def test_what_could_not_be_healed_is_tried_again_soon(fails: str) -> None:
+async def test_a_failed_healing_is_retried_soon(fails: str) -> None:
     """This holds for a failure of the subscription and for a failure in the middle of the history."""
     world = World(last_event_at=NOW - DAY, fields=(), fails={fails: GraphUnavailable()})
     await world.look()
@@ -218,14 +218,14 @@ async def test_what_could_not_be_healed_is_tried_again_soon(fails: str) -> None:
     assert world.state.heal_since is None
 
 
-async def test_a_throttle_is_waited_out() -> None:
+async def test_a_throttled_page_is_due_when_its_throttle_ends() -> None:
     """The Page is not checked again before the time that Facebook named."""
     world = World(fails={"subscription": Throttled("pages", retry_after=3600)})
     await world.look()
     assert world.due[PAGE] == NOW + 3_600_000
 
 
-async def test_a_dead_token_is_told_and_never_tried_again() -> None:
+async def test_a_dead_token_is_recorded_and_never_checked_again() -> None:
     """The Page stays on the list, so that it is counted."""
     world = World(fails={"inspect": TokenDead("password_changed")})
     assert await world.look() == Counter(inspect=1, died=1)
@@ -234,7 +234,7 @@ async def test_a_dead_token_is_told_and_never_tried_again() -> None:
     assert (dead.due[PAGE], dead.status) == (NOW + DAY, "reconnect")
 
 
-async def test_a_page_whose_token_cannot_be_opened_is_counted_as_one_to_reconnect() -> None:
+async def test_a_page_whose_token_cannot_be_decrypted_has_the_status_reconnect() -> None:
     """The key that sealed it is missing, and further checks would not help."""
     world = World(fails={"subscription": TokenDead("no_token")})
     await world.look()
@@ -248,7 +248,7 @@ async def test_a_page_without_a_token_leaves_the_list(gone: World) -> None:
     assert gone.due == {}
 
 
-async def test_after_an_outage_every_page_is_due_and_heals_from_its_beginning() -> None:
+async def test_a_page_is_healed_once_from_the_start_of_an_outage() -> None:
     """This also holds for a Page that is subscribed and has a recent event."""
     world = World(last_event_at=NOW - 1000, ended=Outage(NOW - 7_200_000, NOW - 500))
     metrics = Metrics(CollectorRegistry())
@@ -263,7 +263,7 @@ async def test_after_an_outage_every_page_is_due_and_heals_from_its_beginning() 
     assert (await world.look())["heal"] == 0
 
 
-async def test_a_lease_keeps_others_off_while_a_page_heals() -> None:
+async def test_a_page_has_a_lease_while_it_heals() -> None:
     """The lease is renewed before each call."""
     world = World(ended=Outage(NOW - 7_200_000, NOW - 500), fails={"heal": AssertionError("looked at")})
     with pytest.raises(AssertionError, match="looked at"):
@@ -272,7 +272,7 @@ async def test_a_lease_keeps_others_off_while_a_page_heals() -> None:
 
 
 @pytest.mark.parametrize("person", ["10000000000000042", None])
-async def test_a_look_notes_again_who_granted_the_token(person: str | None) -> None:
+async def test_a_check_records_the_person_who_granted_the_token(person: str | None) -> None:
     """This is for Pages that were connected before the person was stored, and for a new key."""
     world = World(person=person)
     await world.look()

@@ -48,7 +48,7 @@ def test_a_read_names_the_version_and_has_its_parameters_in_the_address() -> Non
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_the_token_is_in_the_header_alone(method: Any) -> None:
+def test_the_token_is_only_in_the_header(method: Any) -> None:
     """Addresses are written to logs."""
     request = built(Ask(method, ("1", "subscribed_apps"), form={"subscribed_fields": "messages"}))
     assert request.headers["Authorization"] == "Bearer EAATESTTOKEN"
@@ -61,7 +61,7 @@ def test_the_token_is_in_the_header_alone(method: Any) -> None:
     [(NOW, {"appsecret_proof": [TIMED], "appsecret_time": ["1770000000"]}), (None, {"appsecret_proof": [UNTIMED]})],
     ids=["with a time", "without"],
 )
-def test_the_proof_is_that_of_the_security_guide(at: int | None, proofs: dict[str, list[str]]) -> None:
+def test_a_request_has_the_proof_in_its_address_or_in_its_body(at: int | None, proofs: dict[str, list[str]]) -> None:
     """GET and DELETE have the proof in the address, and POST has it in the body."""
     assert query_of(built(Ask("GET", ("1",), {"fields": "id"}), at=at)) == {"fields": ["id"], **proofs}
     assert query_of(built(Ask("DELETE", ("1",)), at=at)) == proofs
@@ -79,7 +79,7 @@ def test_without_a_secret_there_is_no_proof() -> None:
 @pytest.mark.parametrize(
     "part", ["", ".", "..", "a/b", "a%2fb", "a?b", "a#b", "a b", "ក", "a\\b", "a\n", "a@b", "x" * 513]
 )
-def test_a_part_of_the_path_that_could_lead_elsewhere_is_refused(part: str) -> None:
+def test_an_unsafe_part_of_the_path_is_refused(part: str) -> None:
     """The ids come from callers."""
     with pytest.raises(ParameterRefused) as refused:
         built(Ask("GET", (part, "comments")))
@@ -87,7 +87,7 @@ def test_a_part_of_the_path_that_could_lead_elsewhere_is_refused(part: str) -> N
 
 
 @pytest.mark.parametrize("part", ["104_7", "t_1022", "m_Ab1-x_1", "mid.$cAAB:1", "mid.145:ab", "x" * 512, "a=+b"])
-def test_every_form_of_id_that_was_seen_is_taken(part: str) -> None:
+def test_every_known_form_of_id_is_accepted(part: str) -> None:
     """Each id is one part of the path. A decoder reads it back unchanged."""
     assert "/" not in built(Ask("GET", (part,)), secret=None).url.removeprefix("https://graph.facebook.com/v26.0/")
 
@@ -99,7 +99,7 @@ def test_a_token_that_no_header_can_carry_is_dead(token: str) -> None:
         built(NODE, token=Secret(token))
 
 
-def test_nothing_private_shows_itself() -> None:
+def test_the_repr_of_requests_and_answers_shows_no_secret() -> None:
     """Requests and answers appear in tracebacks."""
     ask = Ask("GET", ("debug_token",), {"input_token": "EAAOTHER"}, form={"x": "EAAOTHER"})
     shown = repr([ask, built(ask), GraphAnswer({"data": "EAAOTHER"})])
@@ -134,12 +134,12 @@ def test_an_answer_has_rows_a_cursor_and_nodes() -> None:
     ],
     ids=repr,
 )
-def test_the_end_is_where_there_is_no_next(paging: object) -> None:
+def test_a_page_without_a_usable_next_is_the_last_page(paging: object) -> None:
     """The last page has a cursor too, and an address may contain no position."""
     assert decipher(200, json.dumps({"data": [], "paging": paging}).encode(), LIST).after() is None
 
 
-def test_without_cursors_the_address_of_the_next_page_says_where_to_go_on() -> None:
+def test_without_a_cursor_the_next_address_gives_the_position() -> None:
     """The address has a cursor, or a time with a paging token. Both become one cursor of the service."""
     body = b'{"data":[],"paging":{"next":"https://x/?access_token=EAA&after=QVFI"}}'
     assert decipher(200, body, LIST).after() == "QVFI"
@@ -151,7 +151,7 @@ def test_without_cursors_the_address_of_the_next_page_says_where_to_go_on() -> N
 
 
 @pytest.mark.parametrize("place", ["QVFI", "~", "~QVFI", "~W10", "~eyJ1bnRpbCI6MX0", "~eyJhY2Nlc3NfdG9rZW4iOiJFQUEifQ"])
-def test_a_place_that_we_did_not_make_goes_to_graph_as_its_own(place: str) -> None:
+def test_an_unknown_position_is_sent_to_graph_as_a_cursor(place: str) -> None:
     """Any content can only become the parameter `after`."""
     assert place_params(place) == {"after": place}
 
@@ -189,7 +189,7 @@ def test_a_short_or_empty_page_is_not_the_end() -> None:
     ],
     ids=lambda value: repr(value)[:40],
 )
-def test_what_is_no_answer_is_an_error(status: int, body: bytes, expected: type[GraphError]) -> None:
+def test_an_invalid_answer_is_an_error(status: int, body: bytes, expected: type[GraphError]) -> None:
     """The error contains nothing of the body."""
     with pytest.raises(GraphError) as raised:
         decipher(status, body, LIST)
@@ -203,7 +203,7 @@ def test_an_object_need_not_be_a_list() -> None:
     assert decipher(200, b'{"id":"1","error":null}', NODE).body == {"id": "1", "error": None}
 
 
-def test_half_an_emoji_costs_no_answer() -> None:
+def test_half_an_emoji_does_not_make_an_answer_unreadable() -> None:
     """Clients that cut texts send half emoji, and the fast parser refuses them. Whole emoji and backslashes stay
     unchanged."""
     body = b'{"data":[{"message":"\\ud83d","\\ud83d":"\\ud83d\\ude4f"}]}'
@@ -213,13 +213,13 @@ def test_half_an_emoji_costs_no_answer() -> None:
 
 
 @pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**40, 2**64 - 1, -(2**63)])
-def test_a_whole_number_stays_whole(number: int) -> None:
+def test_a_large_integer_keeps_its_value(number: int) -> None:
     """The number may be of any length, also beside half an emoji."""
     assert decipher(200, b'{"data":[{"n":%d}]}' % number, LIST).rows() == [{"n": number}]
     assert decipher(200, b'{"data":[{"n":%d,"t":"\\ude4f"}]}' % number, LIST).rows() == [{"n": number, "t": "\ufffd"}]
 
 
-def test_half_an_emoji_in_a_large_answer_holds_nobody_up() -> None:
+def test_half_an_emoji_does_not_make_a_large_answer_slow_to_read() -> None:
     """A megabyte with half an emoji takes a few times as long as a megabyte without one."""
     row = b'{"message":"\\u179f\\u17bd \\ud83d\\ude4f a\\\\b","n":[1,2.5,{"a":null}]},' * 16_000
 
@@ -232,12 +232,12 @@ def test_half_an_emoji_in_a_large_answer_holds_nobody_up() -> None:
     assert min(seconds(b"\\ud83d") for _ in range(3)) < 8 * whole
 
 
-def test_an_absurdly_long_number_costs_no_answer() -> None:
+def test_a_very_long_number_does_not_make_an_answer_unreadable() -> None:
     """Python refuses to read 5,000 digits."""
     assert decipher(200, b'{"data":[{"id":"1"}],"n":' + b"7" * 5000 + b"}", LIST).rows() == [{"id": "1"}]
 
 
-def test_a_throttled_call_is_charged_to_the_budget_it_was_asked_on() -> None:
+def test_a_throttle_without_a_named_budget_counts_for_the_budget_of_the_call() -> None:
     """This is for answers in which Facebook names no budget."""
     with pytest.raises(Throttled) as raised:
         decipher(429, b"", Ask("GET", ("1", "messages"), lists=True, limit="messenger"))

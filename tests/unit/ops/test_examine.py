@@ -36,7 +36,7 @@ def unwell(**changed: str) -> list[tuple[str, Level]]:
     return [(finding.about, finding.level) for finding in examined(**changed)[1] if finding.level != "ok"]
 
 
-def test_drawn_settings_are_well() -> None:
+def test_random_settings_have_no_problem() -> None:
     """Each secret has its own finding."""
     assert unwell() == []
     told = {(finding.name, finding.about) for finding in examined()[1]}
@@ -68,7 +68,7 @@ def test_drawn_settings_are_well() -> None:
         ({"MESSAGE_TTL": "432001"}, "MESSAGE_TTL", "fail"),
     ],
 )
-def test_one_thing_wrong_is_one_thing_told(changed: dict[str, str], about: str, level: Level) -> None:
+def test_one_mistake_gives_exactly_one_finding(changed: dict[str, str], about: str, level: Level) -> None:
     """The finding has the name of the setting, and no other finding appears."""
     assert unwell(**changed) == [(about, level)]
 
@@ -79,7 +79,7 @@ def test_a_store_on_this_machine_needs_no_password(url: str) -> None:
     assert unwell(REDIS_URL=url) == []
 
 
-def test_what_is_refused_is_left_out_and_the_rest_is_there() -> None:
+def test_refused_settings_are_left_out_and_the_others_are_kept() -> None:
     """The store and Facebook are still checked."""
     settings, findings = examined(TOKEN_KEYS="zq7!zq8", MESSAGE_TTL="never", PORT="x!")
     assert [finding.level for finding in findings].count("fail") == 3

@@ -17,7 +17,7 @@ async def failing() -> None:
     raise ConnectionError("redis://:hunter2@cache refused")
 
 
-async def test_results_stand_in_the_order_of_registration_with_their_hints() -> None:
+async def test_results_are_in_the_order_of_registration_with_their_hints() -> None:
     """Each result has the name, the outcome and a hint, and does not contain the cause."""
     checks = Checks()
     checks.add("redis", failing, "look whether Redis runs")
@@ -33,7 +33,7 @@ async def test_results_stand_in_the_order_of_registration_with_their_hints() -> 
     assert isinstance(line["exc_info"], ConnectionError)
 
 
-async def test_a_check_that_hangs_fails_at_its_limit_while_others_go_on() -> None:
+async def test_a_check_that_hangs_fails_at_its_time_limit_and_others_pass() -> None:
     """All checks run at the same time."""
     ended = asyncio.Event()
 
@@ -50,7 +50,7 @@ async def test_a_check_that_hangs_fails_at_its_limit_while_others_go_on() -> Non
     assert ended.is_set()
 
 
-async def test_false_fails() -> None:
+async def test_a_check_that_returns_false_fails() -> None:
     """A check may return False instead of raising."""
 
     async def no() -> bool:
@@ -72,7 +72,7 @@ async def test_something_cancelled_inside_a_check_is_a_failure() -> None:
     assert [result.ok for result in await checks.run()] == [False]
 
 
-async def test_a_caller_that_leaves_takes_its_checks_along() -> None:
+async def test_checks_are_cancelled_with_their_caller() -> None:
     """No check continues after the connection is closed."""
     started, ended = asyncio.Event(), asyncio.Event()
 
@@ -122,7 +122,7 @@ def test_two_checks_of_one_name_are_refused() -> None:
         checks.add("redis", passing, "")
 
 
-async def test_each_result_is_told_by_name() -> None:
+async def test_each_result_is_reported_with_its_name() -> None:
     """A metric receives the results in this way."""
     told: list[tuple[str, bool]] = []
     checks = Checks(count=lambda name, ok: told.append((name, ok)))

@@ -27,12 +27,12 @@ ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
         (ENDPOINT | {"OTEL_TRACES_EXPORTER": "otlp"}, True),
     ],
 )
-def test_tracing_is_asked_for_by_naming_a_collector(environ: dict[str, str], asked: bool) -> None:
+def test_tracing_is_on_if_the_environment_names_a_collector(environ: dict[str, str], asked: bool) -> None:
     """OpenTelemetry's own variables decide. The service has no setting for it."""
     assert asked_for(environ) is asked
 
 
-def test_without_tracing_the_parts_are_the_plain_ones() -> None:
+def test_without_tracing_the_application_has_no_extra_layer() -> None:
     """The application has no additional layer and no additional cost."""
     assert hooks({}, version="1") is NO_HOOKS
     assert NO_HOOKS.around(NO_HOOKS.around) is NO_HOOKS.around  # type: ignore[arg-type, comparison-overlap]
@@ -40,7 +40,7 @@ def test_without_tracing_the_parts_are_the_plain_ones() -> None:
     assert type(NO_HOOKS.metrics(CollectorRegistry(), "1")) is Metrics
 
 
-def test_what_is_asked_for_and_not_installed_is_said_and_nothing_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_tracing_packages_are_logged_and_raise_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """For example, an operator forgot to install the extra."""
     monkeypatch.setitem(sys.modules, "ops.tracing", None)
     with capture_logs() as logs:

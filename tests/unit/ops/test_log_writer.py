@@ -59,7 +59,7 @@ def pipe() -> Iterator[Pipe]:
     made.close()
 
 
-def test_a_reader_that_stops_costs_lines_and_no_wait(pipe: Pipe) -> None:
+def test_a_stopped_reader_loses_lines_but_does_not_block_the_writer(pipe: Pipe) -> None:
     """The pipe and the buffer keep their lines. The writer counts all other lines, and reports the number when the
     reader continues."""
     line = b"x" * 999
@@ -77,7 +77,7 @@ def test_a_reader_that_stops_costs_lines_and_no_wait(pipe: Pipe) -> None:
     assert pipe.writer.lost == lost
 
 
-def test_lines_go_into_a_pipe_whole_and_no_more_at_once_than_it_takes_undivided() -> None:
+def test_writes_of_whole_lines_to_a_pipe_stay_within_pipe_buf() -> None:
     """Another process may share the pipe, and its lines would cut a longer write in two (pipe(7), PIPE_BUF)."""
     sizes: list[int] = []
 
@@ -99,14 +99,14 @@ def test_lines_go_into_a_pipe_whole_and_no_more_at_once_than_it_takes_undivided(
     assert len(sizes) < len(lines) + 2
 
 
-def test_a_reader_that_went_away_costs_lines_and_nothing_else(pipe: Pipe) -> None:
+def test_a_closed_reader_loses_lines_but_raises_no_error(pipe: Pipe) -> None:
     """A broken pipe must not fail a request."""
     pipe.close_reader()
     pipe.writer.msg(b"{}")
     assert pipe.writer.lost == 1
 
 
-def test_the_end_waits_a_moment_for_a_slow_reader_and_not_for_one_that_stopped(pipe: Pipe) -> None:
+def test_closing_the_writer_writes_the_remaining_lines_that_fit(pipe: Pipe) -> None:
     """The last lines of a process say why it ended."""
     for _ in range(200):
         pipe.writer.msg(b"x" * 999)

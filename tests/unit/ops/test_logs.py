@@ -70,7 +70,7 @@ def fail(words: str) -> NoReturn:
     raise ValueError(words)
 
 
-def test_an_exception_is_told_without_its_message(output: Output) -> None:
+def test_an_exception_is_logged_without_its_message(output: Output) -> None:
     """The line has no local value either."""
     log = structlog.get_logger()
     try:
@@ -96,7 +96,7 @@ def test_a_lone_surrogate_or_a_huge_number_does_not_lose_the_line(output: Output
     assert output.lines()[0]["shop"] == "a?"
 
 
-def test_nothing_that_a_terminal_obeys_stands_in_a_line(output: Output) -> None:
+def test_control_characters_are_escaped_in_a_line(output: Output) -> None:
     """C0, DEL, C1, line ends and changes of direction are escaped. A JSON reader gets them back."""
     signs = [*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
     words = "ក" + "".join(map(chr, signs)) + "\ud83d"
@@ -107,7 +107,7 @@ def test_nothing_that_a_terminal_obeys_stands_in_a_line(output: Output) -> None:
     assert orjson.loads(raw)["user_agent"] == words[:-1] + "?"
 
 
-def test_libraries_are_heard_through_the_same_output(output: Output) -> None:
+def test_log_lines_of_libraries_use_the_same_output(output: Output) -> None:
     """uvicorn's errors are JSON lines too, without a message of an exception."""
     try:
         fail("hello 012345678")
@@ -122,20 +122,20 @@ def test_libraries_are_heard_through_the_same_output(output: Output) -> None:
     assert second["detail"] == "Started server process [42]"
 
 
-def test_only_the_first_line_of_a_library_message_is_told(output: Output) -> None:
+def test_only_the_first_line_of_a_library_message_is_logged(output: Output) -> None:
     """asyncio writes the exception's text into the second line."""
     logging.getLogger("asyncio").error("Task exception was never retrieved\nfuture: <Task exception=ValueError('hi')>")
     assert [line["detail"] for line in output.lines()] == ["Task exception was never retrieved"]
 
 
-def test_a_library_message_whose_arguments_do_not_fit_is_told_without_them(output: Output) -> None:
+def test_a_library_message_with_wrong_arguments_is_logged_without_them(output: Output) -> None:
     """Logging never raises."""
     (handler,) = (handler for handler in logging.getLogger().handlers if type(handler).__module__ == logs.__name__)
     handler.emit(logging.LogRecord("library", logging.ERROR, "", 0, "%s and %s", ("one",), None))
     assert [line["detail"] for line in output.lines()] == ["%s and %s"]
 
 
-async def test_the_lines_of_one_turn_are_written_together(output: Output) -> None:
+async def test_lines_of_one_event_loop_iteration_are_written_together(output: Output) -> None:
     """An event-loop iteration needs one system call, for any number of requests."""
     log = structlog.get_logger()
     for number in range(3):
@@ -190,7 +190,7 @@ def test_lines_left_by_a_loop_that_ended_are_written_by_the_next_line(output: Ou
     assert [line["event"] for line in output.lines()] == ["last", "next"]
 
 
-def test_a_logger_used_before_follows_a_later_configuration(output: Output) -> None:
+def test_an_already_used_logger_follows_a_later_configuration(output: Output) -> None:
     """A logger is cached at its first line."""
     log = structlog.get_logger()
     log.info("first")

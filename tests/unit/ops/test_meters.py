@@ -14,7 +14,7 @@ def test_a_counter_counts_by_labels() -> None:
     assert counter.series() == [(("a",), 3), (("b",), 0)]
 
 
-def test_a_gauge_is_what_was_set_last() -> None:
+def test_a_gauge_has_the_last_value_that_was_set() -> None:
     """The value can go up and down."""
     gauge = Gauge()
     gauge.set(5)
@@ -30,7 +30,7 @@ def test_a_histogram_counts_up_to_and_including_each_bound() -> None:
     assert histogram.series() == [((), Distribution(((1, 2), (2, 4), (math.inf, 5)), 8.0))]
 
 
-def test_label_values_without_end_do_not_fill_the_memory() -> None:
+def test_the_number_of_series_of_a_metric_is_limited() -> None:
     """After a thousand series, all further label values share one series."""
     counter, histogram = Counter(), Histogram((1,))
     for number in range(3000):

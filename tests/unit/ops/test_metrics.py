@@ -76,7 +76,7 @@ def used() -> CollectorRegistry:
         ("healed_messages_total", {"outcome": "stored"}, 15),
     ],
 )
-def test_what_happened_is_scraped(name: str, labels: dict[str, str], value: float) -> None:
+def test_each_method_updates_its_own_metric(name: str, labels: dict[str, str], value: float) -> None:
     """Each method counts in its own metric."""
     assert used().get_sample_value(PREFIX + name, labels) == value
 
@@ -108,7 +108,7 @@ def test_openmetrics_can_be_read_back() -> None:
     assert len(list(families)) == len(METRICS)
 
 
-def test_unlabelled_metrics_are_there_before_anything_happened() -> None:
+def test_metrics_without_labels_start_at_zero() -> None:
     """Their rates begin at zero. A metric with labels is registered with 0."""
     registry = CollectorRegistry()
     metrics = Metrics(registry)
@@ -118,7 +118,7 @@ def test_unlabelled_metrics_are_there_before_anything_happened() -> None:
     assert registry.get_sample_value(PREFIX + "deliveries_total", {"outcome": "stored"}) == 0
 
 
-def test_a_word_that_is_no_method_is_counted_as_other() -> None:
+def test_an_unknown_method_is_counted_as_other() -> None:
     """A client can send any method, so it cannot be a label."""
     registry = CollectorRegistry()
     Metrics(registry).request("unmatched", "BREW-0123", 405, 0.001)
@@ -126,12 +126,12 @@ def test_a_word_that_is_no_method_is_counted_as_other() -> None:
     assert registry.get_sample_value(PREFIX + "requests_total", labels) == 1
 
 
-def test_build_info_tells_what_runs() -> None:
+def test_build_info_contains_the_version_of_python() -> None:
     """The labels are the version and Python's version."""
     assert 'page_inbox_build_info{python="3.' in generate_latest(used()).decode()
 
 
-def test_two_on_one_registry_are_refused() -> None:
+def test_two_metrics_objects_on_one_registry_are_refused() -> None:
     """Each application has its own registry."""
     registry = CollectorRegistry()
     Metrics(registry)
@@ -139,6 +139,6 @@ def test_two_on_one_registry_are_refused() -> None:
         Metrics(registry)
 
 
-def test_the_process_is_measured_too() -> None:
+def test_the_memory_of_the_process_is_measured() -> None:
     """Operators see memory and processor time."""
     assert b"process_resident_memory_bytes" in generate_latest(process_registry())

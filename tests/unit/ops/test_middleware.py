@@ -62,7 +62,7 @@ def get(path: str, app: RequestLog, method: str = "GET", **headers: str) -> tupl
     return answer, list(lines)
 
 
-def test_a_request_is_told_in_one_line_by_its_template() -> None:
+def test_a_request_is_logged_in_one_line_with_its_route_template() -> None:
     """The line has no path and no query. It has the fields that the handler bound, but these cannot replace a fact."""
     app, registry = wrapped()
     answer, lines = get("/v1/shops/sokha/messages?cursor=secret", app)
@@ -79,7 +79,7 @@ def test_a_request_is_told_in_one_line_by_its_template() -> None:
     assert registry.get_sample_value("page_inbox_request_seconds_sum", labels) == 0.25
 
 
-def test_no_id_is_taken_from_outside() -> None:
+def test_a_request_id_from_the_caller_is_ignored() -> None:
     """A caller cannot write an id into our log."""
     answer, lines = get("/v1/shops/sokha/messages", wrapped()[0], **{"X-Request-Id": "evil"})
     assert answer.headers["x-request-id"] == lines[0]["request_id"] == "id-0"
@@ -93,19 +93,19 @@ def test_no_id_is_taken_from_outside() -> None:
         ("GET", "/sub/5", "/{id}", 200),
     ],
 )
-def test_a_route_is_told_whatever_the_answer(method: str, path: str, route: str, status: int) -> None:
+def test_the_route_is_logged_for_every_status(method: str, path: str, route: str, status: int) -> None:
     """The path of an unknown route is not a label."""
     _, lines = get(path, wrapped()[0], method)
     assert (lines[0]["route"], lines[0]["status"]) == (route, status)
 
 
-def test_an_unknown_method_is_told_as_other() -> None:
+def test_an_unknown_method_is_logged_as_other() -> None:
     """A client can send any method."""
     _, lines = get("/", wrapped()[0], "BREW")
     assert lines[0]["method"] == "other"
 
 
-def test_an_escaping_exception_is_told_in_the_same_line_and_raised_again() -> None:
+def test_an_unhandled_exception_is_logged_in_the_same_line_and_raised_again() -> None:
     """The logger's processors add the class and the places."""
     app, registry = wrapped()
     answer, (line,) = get("/broken", app)
@@ -149,7 +149,7 @@ async def ask(app: RequestLog, scope: dict[str, Any]) -> list[Message]:
     return sent
 
 
-async def test_a_client_that_left_before_the_answer_is_told_as_499() -> None:
+async def test_a_client_that_disconnects_before_the_answer_is_logged_as_499() -> None:
     """The line does not say 500."""
     started = asyncio.Event()
 
@@ -167,7 +167,7 @@ async def test_a_client_that_left_before_the_answer_is_told_as_499() -> None:
     assert (lines[0]["status"], lines[0]["client"]) == (499, None)
 
 
-async def test_what_is_no_request_passes_untouched() -> None:
+async def test_other_asgi_events_pass_through_unchanged() -> None:
     """For example, lifespan events pass."""
     seen: list[Scope] = []
 

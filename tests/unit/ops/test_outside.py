@@ -55,7 +55,7 @@ async def told(answer: Answer, url: str = URL) -> dict[str, Finding]:
     return found
 
 
-async def test_our_own_service_is_well() -> None:
+async def test_a_correct_public_address_is_ok() -> None:
     """The address and the handshake work, and the operators' port is not reachable."""
     found = await told(service)
     assert {name: finding.level for name, finding in found.items()} == {
@@ -96,7 +96,7 @@ def bad_certificate(_: httpx2.Request) -> httpx2.Response:
         (bad_certificate, "certificate"),
     ],
 )
-async def test_what_else_may_answer_is_a_failure_with_what_to_do(answer: Answer, word: str) -> None:
+async def test_a_wrong_answer_of_the_public_address_is_a_failure_with_a_remedy(answer: Answer, word: str) -> None:
     """Facebook accepts no such answer."""
     finding = (await told(answer))["public_url.handshake"]
     assert finding.level == "fail"
@@ -112,7 +112,9 @@ async def test_what_else_may_answer_is_a_failure_with_what_to_do(answer: Answer,
         ("https://10.0.0.3", "warn", True),
     ],
 )
-async def test_the_verify_token_goes_nowhere_in_the_open(url: str, level: Level, asked: bool) -> None:
+async def test_the_verify_token_is_sent_without_encryption_only_to_this_machine(
+    url: str, level: Level, asked: bool
+) -> None:
     """The check may send the token without encryption only to this machine."""
     seen: list[str] = []
 
@@ -126,7 +128,7 @@ async def test_the_verify_token_goes_nowhere_in_the_open(url: str, level: Level,
     assert ("public_url.handshake" in found) is asked
 
 
-async def test_metrics_for_everybody_are_a_failure() -> None:
+async def test_public_metrics_are_a_failure() -> None:
     """This means that a proxy forwards OPS_PORT to the public."""
 
     def answer(request: httpx2.Request) -> httpx2.Response:

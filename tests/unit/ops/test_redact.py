@@ -40,7 +40,7 @@ def told(**fields: Any) -> dict[str, Any]:
         ("sender 6543219876543210 gone", "6543219876543210"),
     ],
 )
-def test_what_looks_like_a_secret_or_a_telephone_number_is_masked_in_free_text(text: str, hidden: str) -> None:
+def test_secrets_and_telephone_numbers_are_masked_in_free_text(text: str, hidden: str) -> None:
     """The text may come from any library."""
     shown = redact_text(text)
     assert hidden not in shown
@@ -55,18 +55,18 @@ def test_what_looks_like_a_secret_or_a_telephone_number_is_masked_in_free_text(t
         "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Safari/537.36",
     ],
 )  # fmt: skip
-def test_an_ordinary_sentence_is_left_alone(text: str) -> None:
+def test_an_ordinary_sentence_stays_unchanged(text: str) -> None:
     """Redaction must leave lines readable."""
     assert redact_text(text) == text
 
 
-def test_ids_pass_as_they_are() -> None:
+def test_ids_stay_unchanged() -> None:
     """Page ids look like telephone numbers, and request ids look like digests."""
     ids = {"page": "123456789012345", "shop": "0123456789", "request_id": "0" * 16, "purge_id": "f" * 32}
     assert told(**ids) == ids
 
 
-def test_facts_of_a_call_to_facebook_pass_as_they_are() -> None:
+def test_facts_of_a_call_to_facebook_stay_unchanged() -> None:
     """Facebook's support needs the trace id, and it may have any form."""
     line = {
         "event": "graph_failed", "edge": "conversation_messages", "page": "104200000000001", "reason": "graph_refused",
@@ -76,7 +76,7 @@ def test_facts_of_a_call_to_facebook_pass_as_they_are() -> None:
     assert told(**line) == line
 
 
-def test_facts_of_a_request_pass_as_they_are() -> None:
+def test_facts_of_a_request_stay_unchanged() -> None:
     """The access line stays readable."""
     line = {
         "event": "request", "method": "GET", "route": "/v1/shops/{shop}/messages", "status": 200, "duration_ms": 1.5,
@@ -86,7 +86,7 @@ def test_facts_of_a_request_pass_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("key", ["text", "token", "authorization", "body", "signature", "psid", "mid", "anything"])
-def test_nothing_but_short_numbers_passes_under_a_key_that_is_not_listed(key: str) -> None:
+def test_values_under_an_unlisted_key_are_masked(key: str) -> None:
     """A new key is masked until it is in one of the lists."""
     for value in (
         "jum reap suor", b"bytes", Secret("s" * 40), 85512345678, {"text": "hello"}, ["hello"], Path("/x"),
@@ -96,13 +96,13 @@ def test_nothing_but_short_numbers_passes_under_a_key_that_is_not_listed(key: st
 
 
 @pytest.mark.parametrize("client", ["203.113.100.200", "2001:db8::1", "127.0.0.1", None])
-def test_an_address_passes_as_the_client(client: str | None) -> None:
+def test_an_ip_address_as_the_client_stays_unchanged(client: str | None) -> None:
     """The client is None if a socket has no address."""
     assert told(client=client) == {"client": client}
 
 
 @pytest.mark.parametrize("client", ["Sok Dara", "7000000000000001", "012 345 678", "203.113.100.200, x", "", ["a"], 5])
-def test_nothing_but_an_address_passes_as_the_client(client: object) -> None:
+def test_a_client_that_is_not_an_ip_address_is_masked(client: object) -> None:
     """A proxy may pass on any name that a caller chose."""
     assert told(client=client) == {"client": MASK}
 
@@ -114,7 +114,7 @@ def test_an_object_under_a_listed_key_is_masked(key: str) -> None:
     assert told(**{key: Secret("s" * 40)}) == {key: MASK}
 
 
-def test_an_event_that_is_no_slug_is_searched() -> None:
+def test_an_event_that_is_not_a_slug_is_redacted_as_free_text() -> None:
     """A message that code joined by hand is free text too."""
     assert "12345678" not in told(event="could not call 012345678")["event"]
     assert told(event="server_started") == {"event": "server_started"}

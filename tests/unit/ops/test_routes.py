@@ -26,7 +26,7 @@ def client(checks: Checks | None = None) -> TestClient:
     return TestClient(ops_app(registry, checks or Checks()))
 
 
-def test_alive_touches_nothing() -> None:
+def test_livez_does_not_run_the_checks() -> None:
     """`/livez` does not run the checks, so a failing check does not matter."""
     checks = Checks()
     checks.add("redis", failing, "look whether Redis runs")
@@ -34,14 +34,14 @@ def test_alive_touches_nothing() -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-def test_not_alive_while_another_process_hangs() -> None:
+def test_livez_fails_while_another_process_hangs() -> None:
     """The other process is one that this process supervises."""
     app = ops_app(CollectorRegistry(), Checks(), lambda: False)
     answer = TestClient(app).get("/livez")
     assert (answer.status_code, answer.json()) == (503, {"status": "hangs"})
 
 
-def test_ready_when_every_check_passes() -> None:
+def test_readyz_is_ok_if_every_check_passes() -> None:
     """Each check has its name. Only a failed check has a hint."""
     checks = Checks()
     checks.add("redis", passing, "look whether Redis runs")
@@ -51,7 +51,7 @@ def test_ready_when_every_check_passes() -> None:
     assert answer.json() == {"status": "ok", "checks": held}
 
 
-def test_not_ready_names_what_failed_and_not_why() -> None:
+def test_readyz_names_the_failed_check_without_the_cause() -> None:
     """The log has the cause."""
     checks = Checks()
     checks.add("redis", failing, "look whether Redis runs")
@@ -69,7 +69,7 @@ def test_metrics_are_prometheus_text() -> None:
     assert 'page_inbox_deliveries_total{outcome="stored"} 1.0\n' in answer.text
 
 
-def test_metrics_are_openmetrics_for_who_asks() -> None:
+def test_metrics_are_openmetrics_if_the_client_accepts_it() -> None:
     """Prometheus itself asks for this format."""
     answer = client().get("/metrics", headers={"accept": "application/openmetrics-text;version=1.0.0"})
     assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
@@ -77,7 +77,7 @@ def test_metrics_are_openmetrics_for_who_asks() -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/webhook", "/v1/shops/a/messages"])
-def test_nothing_else_is_here(path: str) -> None:
+def test_other_routes_are_not_found(path: str) -> None:
     """The public routes have their own port."""
     assert client().get(path).status_code == 404
 

@@ -48,7 +48,7 @@ def problems(**changes: str) -> dict[str, str]:
     return dict(refused.value.problems)
 
 
-def test_the_defaults_of_serve_are_those_of_the_contract() -> None:
+def test_the_defaults_of_serve_match_the_contract() -> None:
     """Only five settings are needed."""
     settings = serve()
     assert (settings.host, settings.port, settings.ops_port) == ("0.0.0.0", 8000, 9000)  # noqa: S104
@@ -173,7 +173,7 @@ def test_a_weak_or_malformed_setting_is_refused_without_repeating_a_secret(name:
         "redis+sentinel://h1:26379,h2:26379/main/0", "redis+cluster://:pw@h1,h2:7000",
     ],
 )  # fmt: skip
-def test_every_kind_of_redis_address_is_taken(url: str) -> None:
+def test_every_kind_of_redis_address_is_accepted(url: str) -> None:
     """The addresses are the forms that the documentation lists."""
     assert serve(REDIS_URL=url).redis_url == Secret(url)
 
@@ -184,7 +184,7 @@ def test_several_secrets_are_comma_separated_and_keep_their_order() -> None:
     assert settings.app_secrets == (Secret("shop-app-secret-1"), Secret("shop-app-secret-2"))
 
 
-def test_keys_that_seal_are_base64_of_either_alphabet_and_keep_their_order() -> None:
+def test_seal_keys_use_either_base64_alphabet_and_keep_their_order() -> None:
     """The first key seals. A key in another spelling is the same key."""
     expected = tuple(map(Secret, SEAL_KEYS))
     for text in (",".join(SEAL_KEYS), " , ".join(SEAL_KEYS).replace("+", "-").replace("/", "_")):
@@ -192,7 +192,7 @@ def test_keys_that_seal_are_base64_of_either_alphabet_and_keep_their_order() -> 
     assert len({*"".join(SEAL_KEYS)} & {"+", "/"}) > 0
 
 
-def test_tokens_travel_in_the_open_on_this_machine_alone() -> None:
+def test_a_graph_url_may_use_http_only_on_this_machine() -> None:
     """Other addresses must use https. The slash at the end is removed."""
     assert serve(GRAPH_URL="https://proxy.example/graph/").graph_url == "https://proxy.example/graph"
     for url in ("http://127.0.0.1:8099", "http://localhost:8099", "http://[::1]:8099"):
@@ -259,7 +259,7 @@ def test_run_listens_on_loopback_only() -> None:
             read_settings({"HOST": host}, command="run")
 
 
-def test_both_ports_may_be_any_free_one() -> None:
+def test_both_ports_may_be_zero() -> None:
     """Tests and demos can then run at the same time."""
     settings = read_settings({"PORT": "0", "OPS_PORT": "0"}, command="run")
     assert (settings.port, settings.ops_port) == (0, 0)
@@ -282,7 +282,7 @@ def test_the_summary_names_every_setting_and_no_secret() -> None:
     assert not any(value in str(summary) for value in ("hunter2", GOOD["TOKEN_KEYS"], "shop-app-secret"))
 
 
-def test_no_secret_shows_in_the_settings_themselves() -> None:
+def test_the_repr_of_the_settings_shows_no_secret() -> None:
     """A traceback or a careless print shows `Secret(***)`."""
     shown = repr(serve(SEAL_KEYS=SEAL_KEYS[0]))
     assert not any(
@@ -290,7 +290,7 @@ def test_no_secret_shows_in_the_settings_themselves() -> None:
     )
 
 
-def test_each_default_in_the_table_is_one_its_parser_takes() -> None:
+def test_each_default_in_the_table_is_accepted_by_its_parser() -> None:
     """`make docs` and `page-inbox settings` show the table."""
     for setting in SETTINGS:
         for text in filter(None, (setting.default, setting.default_for_run)):
@@ -298,6 +298,6 @@ def test_each_default_in_the_table_is_one_its_parser_takes() -> None:
         assert setting.meaning.endswith(".")
 
 
-def test_the_longest_life_that_may_be_set_is_the_one_the_store_keeps_to() -> None:
+def test_the_maximum_ttl_of_the_settings_equals_the_maximum_of_the_store() -> None:
     """The packages may not import each other, but the promise is the same."""
     assert MESSAGE_TTL_MAX == MAX_TTL_SECONDS

@@ -25,7 +25,7 @@ from ops.strength import weakness
         ("9f1c-test-77ab3e0d5c", "warn", "word"),
     ],
 )
-def test_what_a_person_types_is_told(text: str, level: Level, word: str) -> None:
+def test_a_secret_that_a_person_typed_is_reported(text: str, level: Level, word: str) -> None:
     """The error says what is weak, without repeating the value."""
     found = weakness(Secret(text))
     assert found is not None
@@ -34,13 +34,13 @@ def test_what_a_person_types_is_told(text: str, level: Level, word: str) -> None
 
 
 @pytest.mark.parametrize("form", [secrets.token_hex, secrets.token_urlsafe], ids=["hex", "base64"])
-def test_what_a_machine_draws_passes(form: "type[str]") -> None:
+def test_a_random_secret_is_accepted(form: "type[str]") -> None:
     """This holds for every length that a setting accepts."""
     for size in (16, 32, 64):
         assert weakness(Secret(form(size))) is None
 
 
-def test_the_bytes_behind_an_encoded_key_count() -> None:
+def test_the_decoded_bytes_of_a_key_are_checked() -> None:
     """In base64, the bytes from 0 to 31 look random."""
     for raw, weak in ((bytes(32), True), (bytes(range(32)), True), (secrets.token_bytes(32), False)):
         assert (weakness(Secret(base64.b64encode(raw).decode()), raw) is not None) is weak

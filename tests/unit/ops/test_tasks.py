@@ -46,7 +46,7 @@ async def test_a_crashed_task_is_logged_and_started_again() -> None:
     await tasks.close(1)
 
 
-async def test_after_a_steady_time_the_waits_begin_anew() -> None:
+async def test_the_restart_waits_are_reset_after_a_time_without_a_crash() -> None:
     """One crash a day is not a crash loop."""
     time, runs, done = Time(), 0, asyncio.Event()
 
@@ -128,7 +128,7 @@ async def test_a_task_that_fails_while_closing_is_logged_and_not_started_again()
     assert runs == 1
 
 
-async def test_a_task_that_waits_for_its_restart_is_told_and_can_be_closed() -> None:
+async def test_a_task_that_waits_for_its_restart_is_reported_and_can_be_closed() -> None:
     """A readiness check needs this."""
     asleep = asyncio.Event()
 
@@ -160,7 +160,7 @@ async def test_two_running_tasks_of_one_name_are_refused() -> None:
     await tasks.close(1)
 
 
-async def test_crashes_are_told_and_a_start_is_told_as_none() -> None:
+async def test_crashes_are_reported_and_a_start_reports_zero() -> None:
     """A metric can then count crashes from zero."""
     time, told, done = Time(), list[tuple[str, int]](), asyncio.Event()
 

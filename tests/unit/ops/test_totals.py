@@ -51,7 +51,7 @@ class Once:
         return metrics_of(self.told)
 
 
-def test_one_process_alone_is_told_as_it_is() -> None:
+def test_the_metrics_of_a_single_process_stay_unchanged() -> None:
     """The text is exactly the same."""
     metrics, registry = counted("accepted", viewers=3, kept=50)
     metrics.request("/webhook", "POST", 200, 0.01)
@@ -76,7 +76,7 @@ def test_counters_and_histograms_add_up() -> None:
     assert (found["page_inbox_webhook_body_bytes_count",], found["page_inbox_webhook_body_bytes_sum",]) == (3, 6200)
 
 
-def test_gauges_add_up_where_each_has_a_share_and_else_are_told_once() -> None:
+def test_only_gauges_that_differ_per_process_are_added_up() -> None:
     """Each process has its own viewers, so their numbers are added. All processes read the same store, so the
     number of stored messages is not. If a check fails in one process, it fails for all."""
     (one, first), (other, second) = counted(viewers=3, kept=50), counted(viewers=4, kept=50)
@@ -89,7 +89,7 @@ def test_gauges_add_up_where_each_has_a_share_and_else_are_told_once() -> None:
     assert [value for key, value in found.items() if key[0] == "page_inbox_build_info"] == [1]
 
 
-def test_what_a_process_counted_outlasts_it_and_what_it_held_does_not() -> None:
+def test_the_counters_of_an_ended_process_stay_and_its_gauges_do_not() -> None:
     """The number of its viewers is removed."""
     _, registry = counted("accepted", viewers=3)
     found = Scraped(lasting(sent(registry)))
@@ -98,7 +98,7 @@ def test_what_a_process_counted_outlasts_it_and_what_it_held_does_not() -> None:
     assert {key[0] for key in found} & {"page_inbox_viewers", "process_resident_memory_bytes"} == set()
 
 
-def test_the_processes_use_what_they_use_together_and_began_with_the_first() -> None:
+def test_memory_is_added_up_and_the_earliest_start_time_is_used() -> None:
     """Memory and open files are added. The start time is the earliest one."""
     told = [sent(counted()[1]), sent(counted()[1])]
     for name, value in (("process_start_time_seconds", 7.0), ("process_resident_memory_bytes", 40.0)):
@@ -108,12 +108,12 @@ def test_the_processes_use_what_they_use_together_and_began_with_the_first() -> 
     assert (found["process_start_time_seconds",], found["process_resident_memory_bytes",]) == (7, 80)
 
 
-def test_what_was_told_is_left_as_it_was() -> None:
+def test_adding_up_does_not_change_the_reports_of_workers() -> None:
     """The last report of a worker is added again at every scrape."""
     told = sent(counted("accepted")[1])
     assert Scraped(add_up([told, told])) == Scraped(add_up([told, told]))
 
 
-def test_only_gauges_say_how_they_come_together() -> None:
+def test_only_gauges_define_how_they_are_merged() -> None:
     """All other metrics are added up."""
     assert [row.name for row in METRICS if row.type != "gauge" and row.across != "sum"] == []

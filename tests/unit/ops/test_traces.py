@@ -18,7 +18,7 @@ def caught(text: str, cause: BaseException | None = None) -> BaseException:
         return error
 
 
-def test_the_class_and_the_places_are_told_and_the_message_is_not() -> None:
+def test_the_class_and_the_places_are_logged_without_the_message() -> None:
     """A message may hold a customer's words."""
     told = describe(caught("my number is 012345678"))
     assert told["error"] == "ValueError"
@@ -29,7 +29,7 @@ def test_the_class_and_the_places_are_told_and_the_message_is_not() -> None:
     assert "012345678" not in str(told)
 
 
-def test_what_stood_behind_it_is_told_nearest_first() -> None:
+def test_the_causes_of_an_exception_are_listed_nearest_first() -> None:
     """The cause of a lost store is usually one step down."""
     told = describe(caught("outer", caught("inner", KeyError("root"))))
     causes = told["caused_by"]
@@ -46,7 +46,7 @@ def test_a_suppressed_context_is_left_out() -> None:
     assert "caused_by" in describe(error)
 
 
-def test_an_endless_chain_ends() -> None:
+def test_a_loop_of_causes_is_cut_off() -> None:
     """A loop of causes is cut."""
     first, second = ValueError(), KeyError()
     first.__cause__, second.__cause__ = second, first
@@ -58,7 +58,7 @@ def test_a_group_names_its_members() -> None:
     assert describe(ExceptionGroup("many", [OSError(), ValueError()]))["inside"] == ["OSError", "ValueError"]
 
 
-def test_a_reason_is_told_when_it_is_a_slug() -> None:
+def test_a_reason_is_logged_only_if_it_is_a_slug() -> None:
     """Our own errors have a slug as reason. In a library, an attribute of this name may be any text."""
 
     class Refused(Exception):
@@ -68,7 +68,7 @@ def test_a_reason_is_told_when_it_is_a_slug() -> None:
     assert "reason" not in describe(UnicodeDecodeError("utf-8", b"x", 0, 1, "call 012345678"))
 
 
-def test_a_class_of_a_library_is_told_with_its_module() -> None:
+def test_a_class_of_a_library_is_logged_with_its_module() -> None:
     """`ConnectionError` without its module is ambiguous."""
 
     class Odd(Exception):

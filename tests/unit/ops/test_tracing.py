@@ -50,7 +50,7 @@ def traced() -> Traced:
     return Traced()
 
 
-def test_a_request_is_told_by_its_template_and_its_id(traced: Traced) -> None:
+def test_the_span_of_a_request_has_its_route_template_and_its_id(traced: Traced) -> None:
     """The span has no path and no query."""
     answer = traced.client.get("/shops/canary?word=canary")
     (span,) = traced.spans()
@@ -64,7 +64,7 @@ def test_a_request_is_told_by_its_template_and_its_id(traced: Traced) -> None:
     assert "canary" not in span.to_json()
 
 
-def test_an_exception_is_told_by_class_and_places(traced: Traced) -> None:
+def test_the_span_of_an_exception_has_its_class_and_its_places(traced: Traced) -> None:
     """The message of an exception may be a customer's text."""
     traced.client.get("/broken")
     (span,) = traced.spans()
@@ -85,7 +85,7 @@ def test_an_exception_is_told_by_class_and_places(traced: Traced) -> None:
         ("", False),
     ],
 )
-def test_a_callers_trace_goes_on(traced: Traced, header: str, taken: bool) -> None:
+def test_a_valid_trace_of_the_caller_continues(traced: Traced, header: str, taken: bool) -> None:
     """The trace continues by the W3C standard. With any other header a new trace begins."""
     traced.client.get("/shops/1", headers={"traceparent": header, "tracestate": "a=canary"})
     (span,) = traced.spans()
@@ -94,7 +94,7 @@ def test_a_callers_trace_goes_on(traced: Traced, header: str, taken: bool) -> No
     assert "canary" not in span.to_json()
 
 
-def test_what_has_just_ended_becomes_a_span_of_its_length(traced: Traced) -> None:
+def test_store_batches_and_graph_calls_become_spans_with_their_duration(traced: Traced) -> None:
     """Batches have their own traces. Calls of the Graph API are in the trace of their request."""
     traced.metrics.stored(0.25, 7)
     traced.metrics.store_error("timeout")
@@ -107,7 +107,7 @@ def test_what_has_just_ended_becomes_a_span_of_its_length(traced: Traced) -> Non
     assert [s.status.is_ok for s in (lost, called, refused)] == [False, True, False]
 
 
-def test_counting_goes_on_as_before(traced: Traced) -> None:
+def test_tracing_does_not_change_the_counters(traced: Traced) -> None:
     """Tracing does not change the counts."""
     traced.client.get("/shops/1")
     traced.metrics.delivery("accepted")

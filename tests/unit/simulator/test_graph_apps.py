@@ -89,7 +89,7 @@ async def test_another_pages_token_does_not_see_the_page(graph: Caller) -> None:
         assert error_of(await graph.ask(f"{OTHER}/subscribed_apps", method, **params)) == (400, 100, 33)
 
 
-async def test_a_good_token_is_told_with_its_page_app_and_permissions(graph: Caller) -> None:
+async def test_a_good_token_is_shown_with_its_page_app_and_permissions(graph: Caller) -> None:
     """If `expires_at` is 0, the token does not expire."""
     data = await inspected(graph, graph.token)
     assert (data["is_valid"], data["type"], data["app_id"], data["profile_id"]) == (True, "PAGE", "2001", PAGE)
@@ -98,7 +98,7 @@ async def test_a_good_token_is_told_with_its_page_app_and_permissions(graph: Cal
     assert graph.seen.tokens_in_urls == []
 
 
-async def test_a_dead_token_is_told_with_status_200(graph: Caller) -> None:
+async def test_a_dead_token_is_shown_with_status_200(graph: Caller) -> None:
     """The answer says why the token is dead."""
     graph.world.revoke(graph.token, 467)
     data = await inspected(graph, graph.token)
@@ -120,7 +120,7 @@ async def test_me_is_the_page_of_the_token(graph: Caller) -> None:
     assert (await graph.ask("me", fields="id")).json() == {"id": PAGE}
 
 
-async def test_an_app_that_asks_with_its_secret_is_shown_itself(graph: Caller) -> None:
+async def test_an_app_can_read_itself_with_its_secret(graph: Caller) -> None:
     """A wrong secret counts as an unknown token. A Page's token does not show the app."""
     app = replace(graph, token=APP)
     assert (await app.ask("2001", fields="id")).json() == {"id": "2001"}

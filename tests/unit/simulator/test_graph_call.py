@@ -22,7 +22,7 @@ def caller(clock: FakeClock | None = None) -> Caller:
     return Caller(world, world.add_page(PAGE).token)
 
 
-def test_proofs_are_those_of_the_published_vectors() -> None:
+def test_proofs_equal_the_published_vectors() -> None:
     """The vectors have both forms of the proof, and other programs computed them."""
     timed = "1269f28505904052f655c75fdffe152b27594aa46c68c75347a0736ecb59d3ce"
     untimed = "c9f58d86e9087848d20654632a1d7901169b3c3cbf4804fb0468dadd3f199742"
@@ -30,7 +30,7 @@ def test_proofs_are_those_of_the_published_vectors() -> None:
     assert proof("EAATESTTOKEN", SECRETS[1], None) == untimed
 
 
-async def test_the_token_may_stand_in_the_header_and_is_noticed_elsewhere() -> None:
+async def test_a_token_is_accepted_in_the_header_and_recorded_in_the_address() -> None:
     """Graph accepts a token in the address too, so a test must be able to see it there."""
     graph = caller()
     assert (await graph.ask("me")).json()["id"] == PAGE
@@ -58,7 +58,7 @@ async def test_a_call_without_a_version_in_use_is_refused(path: str) -> None:
     assert error_of(await graph.send("GET", path, headers=headers)) == (400, 2500, None)
 
 
-async def test_no_token_and_an_unknown_one_are_two_things() -> None:
+async def test_a_missing_token_and_an_unknown_token_have_different_codes() -> None:
     """The codes are 2500 and 190."""
     graph = caller()
     assert error_of(await graph.send("GET", "/v26.0/me"))[1] == 2500
@@ -66,7 +66,7 @@ async def test_no_token_and_an_unknown_one_are_two_things() -> None:
 
 
 @pytest.mark.parametrize("subcode", [458, 459, 460, 463, 464, 467, 492])
-async def test_a_dead_token_says_why(subcode: int) -> None:
+async def test_the_subcode_says_why_a_token_is_dead(subcode: int) -> None:
     """The subcode says why."""
     graph = caller()
     graph.world.revoke(graph.token, subcode)
@@ -128,7 +128,7 @@ async def test_a_missing_proof_is_refused() -> None:
     assert "appsecret_proof" in answer.json()["error"]["message"]
 
 
-async def test_a_graph_that_knows_only_the_untimed_proof_refuses_the_other() -> None:
+async def test_a_graph_with_only_the_untimed_proof_refuses_a_timed_proof() -> None:
     """Such a Graph does not read the time of the proof."""
     clock = FakeClock()
     graph = caller(clock)
@@ -141,11 +141,11 @@ async def test_a_graph_that_knows_only_the_untimed_proof_refuses_the_other() -> 
 
 
 @pytest.mark.parametrize("param", ["date_format", "ids", "nonsense"])
-async def test_a_parameter_that_is_gone_or_never_was_is_refused(param: str) -> None:
+async def test_a_removed_or_unknown_parameter_is_refused(param: str) -> None:
     """v26.0 has removed some parameters."""
     assert error_of(await caller().ask("me", **{param: "U"})) == (400, 100, None)
 
 
-async def test_what_v26_ignores_is_ignored() -> None:
+async def test_parameters_that_v26_ignores_are_accepted() -> None:
     """The parameters are `pretty` and `debug`."""
     assert (await caller().ask("me", pretty="1", debug="all")).status_code == 200

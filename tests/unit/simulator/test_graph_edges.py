@@ -25,7 +25,7 @@ def graph() -> Caller:
     return Caller(world, world.add_page(PAGE).token)
 
 
-async def test_a_post_shows_what_was_asked_and_is_there(graph: Caller) -> None:
+async def test_a_post_has_the_requested_fields_that_have_data(graph: Caller) -> None:
     """A field without data is absent and not null. `id` is always there. Times have Graph's form."""
     page = graph.world.pages[PAGE]
     shown = photo("https://cdn.example/1.jpg", "Hat", "81")
@@ -41,7 +41,7 @@ async def test_a_post_shows_what_was_asked_and_is_there(graph: Caller) -> None:
     ]
 
 
-async def test_ten_thousand_comments_are_walked_once_each(graph: Caller) -> None:
+async def test_a_walk_returns_each_of_ten_thousand_comments_once(graph: Caller) -> None:
     """The walk uses cursors and works in both orders."""
     post = graph.world.add_post(graph.world.pages[PAGE], "sale")
     made = [graph.world.add_comment(post, str(n), at=NOW + n).id for n in range(10_000)]
@@ -127,7 +127,7 @@ async def test_a_customers_profile_may_be_unavailable_in_two_ways(graph: Caller)
     assert error_of(await graph.ask(DARA, fields="name,profile_pic")) == (400, 100, 2018218)
 
 
-async def test_what_is_another_pages_does_not_exist(graph: Caller) -> None:
+async def test_data_of_another_page_does_not_exist(graph: Caller) -> None:
     """Graph gives the same answer for an id that never existed."""
     theirs = graph.world.pages[OTHER]
     post = graph.world.add_post(theirs, "theirs")
@@ -189,7 +189,7 @@ async def test_a_bad_parameter_is_refused(graph: Caller, params: dict[str, str])
     assert error_of(await graph.ask(f"{PAGE}/published_posts", **params)) == (400, 100, None)
 
 
-async def test_other_edges_cap_the_limit_in_silence(graph: Caller) -> None:
+async def test_other_edges_reduce_a_large_limit_without_an_error(graph: Caller) -> None:
     """The cap is a hundred. Without a limit the answer has 25 items."""
     post = graph.world.add_post(graph.world.pages[PAGE], "sale")
     for n in range(120):

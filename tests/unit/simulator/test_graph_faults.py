@@ -29,7 +29,7 @@ def graph() -> Caller:
     return Caller(world, page.token)
 
 
-def test_a_script_meets_the_calls_it_is_meant_for() -> None:
+def test_a_script_applies_only_to_matching_calls() -> None:
     """A script names the Page of the token, a part of the path, or all calls. The first match is used."""
     faults = Faults()
     faults.script("/posts", Fails(2), Fine(), Fails(1))
@@ -40,7 +40,7 @@ def test_a_script_meets_the_calls_it_is_meant_for() -> None:
     assert faults.left() == 0
 
 
-async def test_an_error_has_the_status_code_subcode_and_headers_it_was_given(graph: Caller) -> None:
+async def test_a_scripted_error_has_its_status_code_subcode_and_headers(graph: Caller) -> None:
     """The error may have further fields and may come with a good status."""
     graph.faults.script(PAGE, Fails(190, 460, status=401, extra={"error_user_msg": "x"}, headers=(("x-y", "z"),)))
     graph.faults.script(PAGE, Fails(2, status=200, is_transient=True))
@@ -52,7 +52,7 @@ async def test_an_error_has_the_status_code_subcode_and_headers_it_was_given(gra
     assert (await graph.ask("me")).status_code == 200
 
 
-async def test_throttling_says_for_how_long(graph: Caller) -> None:
+async def test_a_throttled_answer_contains_the_time_to_wait(graph: Caller) -> None:
     """The header has the time in minutes, under the Page's id."""
     graph.faults.script(PAGE, throttles(80006, page=PAGE, kind="messenger", minutes=3))
     answer = await graph.ask("me")
@@ -65,7 +65,7 @@ async def test_throttling_says_for_how_long(graph: Caller) -> None:
     assert json.loads((await graph.ask("me")).headers["x-app-usage"])["call_count"] == 100
 
 
-async def test_usage_stands_on_every_answer_of_its_page(graph: Caller) -> None:
+async def test_every_answer_of_a_page_has_the_usage_headers(graph: Caller) -> None:
     """One header has both kinds. All answers have the app's usage."""
     graph.faults.usage(PAGE, "pages", call_count=97, regain_minutes=5)
     graph.faults.usage(PAGE, "messenger", call_count=12)
@@ -81,7 +81,7 @@ async def test_usage_stands_on_every_answer_of_its_page(graph: Caller) -> None:
     assert not {"x-app-usage", "x-business-use-case-usage"} & set((await graph.ask("me")).headers)
 
 
-async def test_too_much_data_is_refused_by_words_alone(graph: Caller) -> None:
+async def test_too_much_data_is_recognized_only_by_the_text_of_the_error(graph: Caller) -> None:
     """The limit of the call counts. An outage also has code 1."""
     graph.faults.reduce_above = 10
     for params in ({"limit": "11"}, {}):
@@ -93,7 +93,7 @@ async def test_too_much_data_is_refused_by_words_alone(graph: Caller) -> None:
         assert (await graph.ask(path)).status_code == 200
 
 
-async def test_what_was_asked_is_remembered_without_tokens(graph: Caller) -> None:
+async def test_requests_are_recorded_without_tokens(graph: Caller) -> None:
     """The record has the names of headers, the parameters and the Page, but no token and no proof."""
     await graph.ask(f"{PAGE}/published_posts", limit="3")
     (asked,) = graph.seen.of("/published_posts")

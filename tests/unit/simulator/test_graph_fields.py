@@ -6,7 +6,7 @@ from simulator.graph_fields import choose
 from simulator.graph_refusals import GraphErrorAnswer
 
 
-def test_names_modifiers_and_what_lies_inside_are_understood() -> None:
+def test_names_modifiers_and_nested_fields_are_parsed() -> None:
     """The spellings are those of our own requests and of other clients."""
     message, comments, attachments = choose(
         "PagePost", "message,comments.limit(0).summary(true),attachments{media, target{id}}"
@@ -19,13 +19,13 @@ def test_names_modifiers_and_what_lies_inside_are_understood() -> None:
     ]
 
 
-def test_a_summary_may_name_what_it_shall_hold() -> None:
+def test_a_summary_may_name_its_fields() -> None:
     """`summary(total_count)` asks for the summary too."""
     assert choose("PagePost", "reactions.limit(0).summary(total_count)")[0].summary
     assert not choose("PagePost", "reactions.limit(0).summary(false)")[0].summary
 
 
-def test_without_fields_comes_a_tiny_default() -> None:
+def test_a_call_without_fields_gets_a_small_default() -> None:
     """A client must therefore always name its fields."""
     assert [one.name for one in choose("PagePost", None)] == ["created_time", "message", "id"]
     assert [one.name for one in choose("Message", "shares")[0].inner] == ["id"]
@@ -52,7 +52,7 @@ def test_one_unknown_field_refuses_the_whole_call(node_type: str, fields: str, n
 @pytest.mark.parametrize(
     "fields", ["", ",", "id,", "id}", "from{id", "from{}", "{id}", "id name", "id;name", "a" + "{a" * 20]
 )
-def test_what_cannot_be_parsed_is_refused_as_such(fields: str) -> None:
+def test_malformed_fields_are_refused(fields: str) -> None:
     """The error has Graph's code for a malformed query or for an unknown field."""
     with pytest.raises(GraphErrorAnswer) as refused:
         choose("PagePost", fields)

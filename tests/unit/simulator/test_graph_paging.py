@@ -39,7 +39,7 @@ def test_times_bound_a_list_to_the_second() -> None:
     assert walked(limit=2, since=99) == [""]
 
 
-def test_with_gaps_an_empty_page_is_not_the_end() -> None:
+def test_an_empty_page_is_not_the_end_of_a_list_with_gaps() -> None:
     """For example, privacy filters can empty a page. A caller that continues misses nothing."""
     assert walked(limit=4, gaps=True) == ["0123", "", "4567", "", "89"]
 
@@ -59,7 +59,7 @@ def test_a_mangled_cursor_is_refused(cursor: str) -> None:
     assert refused.value.code == 100
 
 
-def test_the_address_of_the_next_page_is_whole_and_has_the_token_in_it() -> None:
+def test_the_address_of_the_next_page_is_complete_and_contains_the_token() -> None:
     """Graph does this too, and it is a risk for clients. The last page has no such address."""
     place = Place("v26.0", "EAATOKEN")
     paging = page_of(NODES, Wanted(4)).paging(place, "1/comments", {"limit": 4})

@@ -26,7 +26,7 @@ def world_of() -> World:
     return World("2001", [Secret("shop-app-secret-1")], random.Random(1), FakeClock(NOW).moment)
 
 
-def test_times_are_written_as_graph_writes_them() -> None:
+def test_times_have_the_format_of_graph() -> None:
     """Times have whole seconds, and the zone has no colon."""
     assert graph_time(1_770_000_070_999) == "2026-02-02T02:41:10+0000"
 

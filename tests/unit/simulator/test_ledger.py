@@ -38,13 +38,13 @@ def test_an_unsent_message_is_gone_in_every_order(order: tuple[Effect, ...]) -> 
 
 
 @pytest.mark.parametrize("lost", [SECOND, UNSEND])
-def test_a_message_with_a_change_in_doubt_is_left_out(lost: Effect) -> None:
+def test_a_message_with_an_unacknowledged_change_is_left_out(lost: Effect) -> None:
     """The service may have applied the change or not."""
     assert ledger((KEPT, FIRST), lost=(lost,)).readable() == []
 
 
 @pytest.mark.parametrize("repeated", [FIRST, SECOND])
-def test_a_lost_repetition_of_a_known_change_leaves_no_doubt(repeated: Effect) -> None:
+def test_an_unacknowledged_repetition_of_a_known_change_does_not_matter(repeated: Effect) -> None:
     """The repetition would change nothing."""
     assert ledger((KEPT, FIRST, SECOND), lost=(repeated,)).readable() == [dataclasses.replace(KEPT, text="edit 2")]
 

@@ -25,7 +25,7 @@ def test_an_echo_has_sender_and_recipient_exchanged() -> None:
     assert from_customer(PAGE, PSID, AT)["recipient"] == from_page(PAGE, PSID, AT)["sender"] == {"id": PAGE}
 
 
-def test_an_id_is_a_number_only_where_that_loses_nothing() -> None:
+def test_an_id_becomes_a_number_only_without_loss() -> None:
     """Leading zeros and letters stay text."""
     assert [as_number(identity) for identity in ("104", "007", "shop", "")] == [104, "007", "shop", ""]
 

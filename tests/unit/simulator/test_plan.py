@@ -21,14 +21,14 @@ def drawn(plan: Plan, seed: int = 3) -> list[Post]:
     return list(posts(plan, random.Random(seed), lambda: next(ticks)))
 
 
-def test_exactly_as_many_posts_come_as_were_asked_for() -> None:
+def test_the_plan_has_exactly_the_requested_number_of_posts() -> None:
     """The number includes duplicates and forgeries. Disorder loses no post."""
     plan = Plan(PAGES, count=500, duplicates=0.2, disorder=0.5, forged=0.1)
     assert len(drawn(plan)) == 500
     assert drawn(Plan(PAGES, count=0)) == []
 
 
-def test_shares_are_kept() -> None:
+def test_the_shares_of_duplicates_and_forgeries_match_the_plan() -> None:
     """The shares are about a tenth and a twentieth of two thousand."""
     natures = Counter(post.nature for post in drawn(Plan(PAGES, count=2_000, duplicates=0.1, forged=0.05)))
     assert 160 < natures["duplicate"] < 240
@@ -36,7 +36,7 @@ def test_shares_are_kept() -> None:
     assert natures.total() == 2_000
 
 
-def test_a_duplicate_repeats_an_earlier_delivery_the_same_or_under_another_time() -> None:
+def test_a_duplicate_repeats_the_events_of_an_earlier_delivery() -> None:
     """Both cases occur, and the events in a duplicate are the same."""
     seen: dict[bytes, bytes] = {}
     told: Counter[str] = Counter()
@@ -93,7 +93,7 @@ def test_disorder_moves_posts_by_no_more_than_its_window() -> None:
         ({"habits": Habits(broken=2)}, "share_out_of_range"),
     ],
 )
-def test_a_senseless_plan_is_refused_by_name(wrong: dict[str, object], reason: str) -> None:
+def test_an_invalid_plan_is_refused_with_its_reason(wrong: dict[str, object], reason: str) -> None:
     """The refusal comes before anything is sent."""
     with pytest.raises(PlanRefused) as refused:
         Plan(**({"pages": PAGES} | wrong))  # type: ignore[arg-type]

@@ -88,7 +88,7 @@ async def test_every_genuine_delivery_arrives_signed_and_every_forged_one_is_ref
     assert summary.events > 1_500
 
 
-async def test_the_summary_knows_what_must_be_readable() -> None:
+async def test_the_summary_lists_the_messages_that_must_be_readable() -> None:
     """The messages are those in the accepted bodies."""
     receiver = Receiver()
     summary = await run(receiver, Plan(PAGES, count=600, duplicates=0.2, forged=0.1, disorder=0.3))
@@ -96,7 +96,7 @@ async def test_the_summary_knows_what_must_be_readable() -> None:
     assert len(summary.readable) > 500
 
 
-async def test_deliveries_look_like_facebooks() -> None:
+async def test_deliveries_have_the_headers_of_facebook() -> None:
     """Content type and user agent are those of Facebook."""
     receiver = Receiver()
     await run(receiver, Plan(PAGES, count=1))
@@ -106,7 +106,7 @@ async def test_deliveries_look_like_facebooks() -> None:
     assert request.headers["user-agent"] == "facebookexternalua"
 
 
-async def test_deliveries_go_out_at_the_rate_asked_for() -> None:
+async def test_deliveries_are_sent_at_the_requested_rate() -> None:
     """Fifty deliveries at ten per second take five seconds, less a tenth of a second for the first one."""
     clock = FakeClock()
     summary = await run(Receiver(), Plan(PAGES, count=50, rate=10), clock)
@@ -125,7 +125,7 @@ async def test_events_are_dated_when_they_are_sent() -> None:
     assert seconds == [0, 10_000, 20_000, 30_000, 40_000]
 
 
-async def test_a_failed_delivery_is_sent_again_at_once_and_then_ever_later() -> None:
+async def test_a_failed_delivery_is_retried_at_once_and_then_with_longer_waits() -> None:
     """The bytes are the same each time, for any `Retry-After` and any status."""
     clock, receiver = FakeClock(), Receiver(503, 500, 302, 400)
     summary = await run(receiver, Plan(PAGES, count=1), clock)
@@ -135,7 +135,7 @@ async def test_a_failed_delivery_is_sent_again_at_once_and_then_ever_later() -> 
     assert (summary.retried, summary.given_up, summary.concluded) == (4, 0, 1)
 
 
-async def test_a_delivery_that_never_gets_its_200_is_given_up_and_promises_nothing() -> None:
+async def test_the_sender_gives_up_a_delivery_that_never_gets_200() -> None:
     """The sender gives up after the last wait."""
     receiver = Receiver(*[503] * 100)
     summary = await run(receiver, Plan(PAGES, count=3, retry_waits=(0.0, 1.0)))
@@ -150,7 +150,7 @@ async def test_forged_deliveries_are_never_sent_again() -> None:
     assert (summary.retried, summary.given_up) == (0, 0)
 
 
-async def test_accepted_forgeries_are_told() -> None:
+async def test_accepted_forgeries_are_reported() -> None:
     """Such a receiver does not check signatures."""
     summary = await run(lambda _: httpx2.Response(200), Plan(PAGES, count=20, forged=1.0))
     assert summary.accepted == 20
@@ -158,7 +158,7 @@ async def test_accepted_forgeries_are_told() -> None:
     assert "WARNING" in summary.render()
 
 
-async def test_a_receiver_that_cannot_be_reached_is_no_answer() -> None:
+async def test_an_unreachable_receiver_is_counted_as_no_answer() -> None:
     """The failure is counted and tried again like any failure."""
 
     def unreachable(request: httpx2.Request) -> httpx2.Response:
@@ -180,7 +180,7 @@ async def test_a_receiver_that_is_too_slow_counts_as_a_timeout() -> None:
     assert summary.answers == Counter({"timeout": 1})
 
 
-async def test_no_more_requests_are_under_way_than_allowed() -> None:
+async def test_the_number_of_simultaneous_requests_is_limited() -> None:
     """If there is enough to send, the sender always has this number of requests in progress."""
     now = most = 0
 
@@ -196,7 +196,7 @@ async def test_no_more_requests_are_under_way_than_allowed() -> None:
     assert most == 4
 
 
-async def test_a_delivery_that_waits_for_its_retry_holds_up_no_other() -> None:
+async def test_a_delivery_that_waits_for_its_retry_does_not_delay_others() -> None:
     """With a single slot, the other deliveries arrive while the first one waits."""
     receiver, waiting, concluded = Receiver(503), asyncio.Event(), 0
 
@@ -217,7 +217,7 @@ async def test_a_delivery_that_waits_for_its_retry_holds_up_no_other() -> None:
 
 
 @pytest.mark.parametrize("url", ["", "receiver.example/webhook", "ftp://receiver.example/", "http://", "http://a:b:c/"])
-def test_an_address_that_is_none_is_refused_before_anything_is_sent(url: str) -> None:
+def test_an_invalid_address_is_refused_before_anything_is_sent(url: str) -> None:
     """One error with a reason replaces a hundred failures."""
     with pytest.raises(PlanRefused) as refused:
         Sender(url, SECRET)

@@ -57,7 +57,7 @@ async def test_a_redirect_is_not_followed() -> None:
     assert summary.answers == Counter({"307": 2})
 
 
-async def test_cancellation_ends_the_requests_under_way_and_closes_their_connections() -> None:
+async def test_cancellation_ends_running_requests_and_closes_their_connections() -> None:
     """Nothing continues to run, and the caller gets the cancellation."""
     waiting = hung_up = 0
 

@@ -22,7 +22,7 @@ SIGNATURE = b"sha256=e82451a00d57ecfa123475436cd00ceb37ee018d060bf8006d6e3cc4525
 SECRET = Secret("shop-app-secret-1")
 
 
-def test_a_khmer_message_is_written_byte_for_byte_as_facebook_writes_it() -> None:
+def test_a_khmer_message_has_the_same_bytes_as_at_facebook() -> None:
     """The spelling has lower-case hex digits, surrogate pairs and escaped slashes."""
     document = one_message(
         PageId("900100200300400"),
@@ -46,19 +46,19 @@ def test_a_signature_verifies_by_a_plain_hmac() -> None:
 
 
 @pytest.mark.parametrize("text", ["a/b", "<3", "\u200bខ្មែរ", "😀", '"\\/', "tab\tline\n", "\ud83d"])
-def test_every_text_comes_back_as_it_was(text: str) -> None:
+def test_every_text_is_read_back_unchanged(text: str) -> None:
     """The text may have lone surrogates."""
     body = serialize({"text": text})
     assert body.isascii()
     assert json.loads(body) == {"text": text}
 
 
-def test_a_lesser_sign_is_escaped_with_an_upper_case_letter() -> None:
+def test_a_less_than_sign_is_escaped_with_an_upper_case_letter() -> None:
     """Facebook uses lower case in all its other escapes."""
     assert serialize({"t": "<3 ស"}) == rb'{"t":"\u003C3 \u179f"}'
 
 
-def test_what_json_cannot_say_is_refused() -> None:
+def test_a_value_without_a_json_form_is_refused() -> None:
     """With NaN the body would not be JSON."""
     with pytest.raises(ValueError, match="JSON"):
         serialize({"n": float("nan")})

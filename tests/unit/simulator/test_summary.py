@@ -24,7 +24,7 @@ def summary(*sent: tuple[Post, str]) -> Summary:
     return counted
 
 
-def test_forged_events_are_counted_but_not_by_kind_and_never_expected() -> None:
+def test_forged_events_are_counted_without_kind_and_not_expected() -> None:
     """This is true even if the service accepted a forged event."""
     counted = summary((FORGED, "200"), (FORGED, "401"), (FORGED, "503"))
     assert (counted.forged, counted.refused, counted.accepted, counted.events) == (3, 1, 1, 3)
@@ -39,7 +39,7 @@ def test_only_acknowledged_messages_are_expected() -> None:
 
 
 @pytest.mark.parametrize(("answer", "done"), [("200", True), ("204", False), ("302", False), ("timeout", False)])
-def test_a_genuine_delivery_is_done_with_nothing_but_200(answer: str, done: bool) -> None:
+def test_a_genuine_delivery_is_done_only_after_a_200(answer: str, done: bool) -> None:
     """Facebook does the same."""
     assert Summary(Ledger()).answered(NEW, answer, 0.1) is done
 

@@ -41,7 +41,7 @@ def parts(drawn: list[SimulatedDelivery], container: str) -> list[dict[str, Any]
     return [part for one in drawn for entry in one.document["entry"] for part in entry.get(container, ())]
 
 
-def test_every_kind_of_event_comes_within_two_thousand() -> None:
+def test_two_thousand_events_include_every_kind() -> None:
     """The rare kinds come too."""
     seen = {kind for one in with_events(2_000) for kind in one.kinds}
     assert seen == set(KINDS)
@@ -58,21 +58,21 @@ def test_every_body_is_a_delivery_for_our_pages() -> None:
             assert len(entry.keys() & {"messaging", "standby", "changes", "calls"}) == 1
 
 
-def test_the_events_told_are_the_events_in_the_body() -> None:
+def test_each_reported_event_is_in_the_body() -> None:
     """Grouping the entries loses no event."""
     for one in islice(deliveries(), 400):
         inside = parts([one], "messaging") + parts([one], "standby") + parts([one], "changes") + parts([one], "calls")
         assert len(inside) == len(one.kinds)
 
 
-def test_message_ids_have_todays_form_and_none_comes_twice() -> None:
+def test_message_ids_have_the_current_form_and_are_unique() -> None:
     """An id is `m_` with 86 characters of base64url."""
     mids = [effect.mid for one in with_events(2_000) for effect in one.effects if isinstance(effect, ExpectedMessage)]
     assert all(re.fullmatch(r"m_[A-Za-z0-9_-]{86}", mid) for mid in mids)
     assert len(set(mids)) == len(mids) > 1_000
 
 
-def test_what_should_be_kept_is_what_the_bodies_say() -> None:
+def test_the_expected_messages_match_the_bodies() -> None:
     """The test reads message ids and texts back from the body."""
     for one in islice(deliveries(), 500):
         said = {
@@ -84,7 +84,7 @@ def test_what_should_be_kept_is_what_the_bodies_say() -> None:
         assert said == {(effect.mid, effect.text) for effect in one.effects if isinstance(effect, ExpectedMessage)}
 
 
-def test_edits_rise_and_some_come_before_their_message() -> None:
+def test_edit_numbers_increase_and_some_edits_come_before_their_message() -> None:
     """A message has at most five edits. Each early edit is followed by its message with the older text."""
     known: set[str] = set()
     numbers: dict[str, int] = {}
@@ -103,7 +103,7 @@ def test_edits_rise_and_some_come_before_their_message() -> None:
     assert len(early) <= 2
 
 
-def test_unsends_name_messages_that_are_not_edited_afterwards() -> None:
+def test_an_unsent_message_is_not_edited_afterwards() -> None:
     """A deleted message cannot be edited."""
     gone: set[str] = set()
     for one in with_events(6_000):
@@ -114,13 +114,13 @@ def test_unsends_name_messages_that_are_not_edited_afterwards() -> None:
     assert len(gone) > 5
 
 
-def test_events_are_dated_shortly_before_they_are_notified() -> None:
+def test_the_time_of_an_event_is_shortly_before_its_delivery() -> None:
     """The dates are in milliseconds, except in a rare odd spelling."""
     stamps = [part["timestamp"] for part in parts(with_events(500, habits=Habits(odd=0)), "messaging")]
     assert all(NOW - 3_000 < stamp < NOW + 1000 * 10**6 for stamp in stamps)
 
 
-def test_broken_events_come_at_the_rate_asked_for_and_promise_nothing() -> None:
+def test_broken_events_have_the_requested_rate_and_are_not_expected() -> None:
     """Every reason occurs, and the rest of the delivery is not damaged."""
     drawn = with_events(3_000, habits=Habits(broken=0.1))
     kinds = Counter(kind for one in drawn for kind in one.kinds)
@@ -136,7 +136,7 @@ def test_broken_events_come_at_the_rate_asked_for_and_promise_nothing() -> None:
     ("kind", "container"),
     [("standby_echo", "standby"), ("feed_comment", "changes"), ("call", "calls"), ("echo", "messaging")],
 )
-def test_kinds_arrive_in_their_list(kind: str, container: str) -> None:
+def test_each_kind_of_event_is_in_its_own_list(kind: str, container: str) -> None:
     """Standby copies, Page changes and calls each have a list of their own."""
     for one in islice(deliveries(habits=Habits(largest_batch=1)), 2_000):
         if one.kinds == (kind,):

@@ -59,7 +59,7 @@ def test_every_page_is_whole_and_in_both_languages(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_policy_allows_the_style_of_the_page_and_nothing_else(page: str) -> None:
+def test_the_policy_allows_only_the_style_of_the_page(page: str) -> None:
     """The policy names the style by its hash."""
     (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
     assert f"style-src 'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'" in POLICY
@@ -67,7 +67,7 @@ def test_the_policy_allows_the_style_of_the_page_and_nothing_else(page: str) -> 
     assert "unsafe" not in POLICY
 
 
-def test_the_page_tells_when_it_was_asked_for_and_how_it_stands() -> None:
+def test_the_page_shows_the_time_and_the_state_of_the_request() -> None:
     """The time is in UTC and to the minute, in words and digits of the language."""
     for told in ("26 November 2026, 08:56 UTC", "ថ្ងៃទី២៦ ខែវិច្ឆិកា ឆ្នាំ២០២៦ ម៉ោង ០៨:៥៦", 'datetime="2026-11-26T08:56:23Z"'):
         assert told in DONE
@@ -79,6 +79,6 @@ def test_the_page_tells_when_it_was_asked_for_and_how_it_stands() -> None:
     assert "កំពុងលុប" in BUSY
 
 
-def test_a_code_is_never_markup() -> None:
+def test_a_code_is_escaped_in_the_page() -> None:
     """The service's own codes have only letters and digits, but the page does not rely on it."""
     assert "<b>" not in status_page("<b>", Deletion(AT, complete=True))

@@ -38,14 +38,16 @@ def test_the_challenge_comes_back_unchanged(text: str) -> None:
         (RIGHT[0], ["\ud83d"], RIGHT[2], "handshake_token"),
     ],
 )
-def test_anything_else_is_forbidden(modes: list[str], tokens: list[str], challenges: list[str], reason: str) -> None:
+def test_an_incomplete_repeated_or_wrong_handshake_is_forbidden(
+    modes: list[str], tokens: list[str], challenges: list[str], reason: str
+) -> None:
     """Missing, empty, repeated and wrong parameters each have their reason."""
     with pytest.raises(HandshakeRefused) as refusal:
         challenge(modes, tokens, challenges, TOKEN)
     assert (refusal.value.kind, refusal.value.reason) == ("forbidden", reason)
 
 
-def test_an_empty_expected_token_lets_nobody_in() -> None:
+def test_an_empty_verify_token_refuses_every_handshake() -> None:
     """Without a configured secret no handshake succeeds. An empty token in the query is an incomplete handshake."""
     for token in ("", "x"):
         with pytest.raises(HandshakeRefused):

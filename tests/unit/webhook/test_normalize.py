@@ -61,7 +61,7 @@ def _one(message: dict[str, Any]) -> bytes:
     return _as_facebook_writes({"object": "page", "entry": [{"id": PAGE, "messaging": [event]}]})
 
 
-def test_each_body_becomes_what_its_vector_says() -> None:
+def test_each_body_gives_the_result_of_its_vector() -> None:
     """The bodies are as Facebook writes them. Events, notices and skipped parts have the order of the body. All fit
     into UTF-8."""
     for case in CASES:
@@ -70,7 +70,7 @@ def test_each_body_becomes_what_its_vector_says() -> None:
         json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
 
 
-def test_an_exact_reading_yields_the_same() -> None:
+def test_the_exact_parser_gives_the_same_result() -> None:
     """An id of 21 digits makes the standard library read the body. The other entries do not change."""
     neighbour = {"id": 123456789012345678901, "changed_fields": ["feed"]}
     for case in WITH_ENTRIES:
@@ -80,7 +80,7 @@ def test_an_exact_reading_yields_the_same() -> None:
         assert (case["name"], _as_told(delivery)) == (case["name"], _told(case))
 
 
-def test_the_vectors_know_every_notice_and_every_reason() -> None:
+def test_the_vectors_cover_every_notice_and_every_reason() -> None:
     """Each kind and reason needs a body that leads to it. Typing is left out, because no documented event
     announces it."""
     assert set(get_args(SkipReason)) == {reason for case in CASES for reason in case["skipped"]}
@@ -107,7 +107,7 @@ def test_the_vectors_know_every_notice_and_every_reason() -> None:
     ],
     ids=lambda body: repr(body[:32]),
 )
-def test_what_is_not_json_is_refused(body: bytes) -> None:
+def test_a_body_that_is_not_json_is_refused(body: bytes) -> None:
     """The error contains no part of the body, however it is printed."""
     with pytest.raises(PayloadRefused) as refusal:
         normalize(body)
@@ -116,7 +116,7 @@ def test_what_is_not_json_is_refused(body: bytes) -> None:
     assert refusal.value.__context__ is None
 
 
-def test_an_absurdly_long_number_costs_its_own_event_only() -> None:
+def test_a_very_long_number_skips_only_its_own_event() -> None:
     """Python refuses to read 5,000 digits. The message beside them is stored."""
     good = _one({"mid": "m_1", "text": "a"})
     absurd = b'{"sender":{"id":' + b"7" * 5000 + b'},"recipient":{"id":"104200000000001"},"message":{"mid":"m_2"}}'
@@ -125,7 +125,7 @@ def test_an_absurdly_long_number_costs_its_own_event_only() -> None:
     assert [event.id for event in delivery.events] == ["m_1"]
 
 
-def test_a_deep_event_beside_half_an_emoji_costs_its_own_event_only() -> None:
+def test_a_deep_event_beside_half_an_emoji_skips_only_itself() -> None:
     """The repair of half an emoji does not look at the structure."""
     good = _one({"mid": "m_1", "text": "a\ud83d"})
     deep = b'{"x":' * 600 + b"1" + b"}" * 600
@@ -134,12 +134,12 @@ def test_a_deep_event_beside_half_an_emoji_costs_its_own_event_only() -> None:
     assert [event.id for event in delivery.events] == ["m_1"]
 
 
-def test_a_byte_order_mark_is_read_over() -> None:
+def test_a_byte_order_mark_is_ignored() -> None:
     """RFC 8259 allows a reader to ignore it."""
     assert len(normalize(b"\xef\xbb\xbf" + _one({"mid": "m_1", "text": "a"})).events) == 1
 
 
-def test_what_is_skipped_says_of_which_page() -> None:
+def test_a_skipped_event_names_its_page() -> None:
     """The result has the entry's Page if the entry names one, so that an operator sees which Page it concerns."""
     body = {"object": "page", "entry": [{"id": PAGE, "messaging": [7]}, {"messaging": [7]}]}
     assert normalize(_as_facebook_writes(body)).skipped == [

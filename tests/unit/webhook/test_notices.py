@@ -55,7 +55,7 @@ def changed(**value: Any) -> Notice:
         ({"optin": {"one_time_notif_token": "secret"}}, {}),
     ],
 )  # fmt: skip
-def test_what_a_customer_did(content: dict[str, Any], facts: dict[str, Any]) -> None:
+def test_a_notice_has_the_facts_of_a_customers_action(content: dict[str, Any], facts: dict[str, Any]) -> None:
     """The notice names the customer and the time. It leaves out values of a wrong type, and the content of forms and
     orders."""
     notice = happened(**content)
@@ -63,7 +63,7 @@ def test_what_a_customer_did(content: dict[str, Any], facts: dict[str, Any]) -> 
     assert notice.facts == facts
 
 
-def test_a_comment_is_told_under_facebooks_names() -> None:
+def test_the_notice_of_a_comment_uses_the_field_names_of_facebook() -> None:
     """The notice names the author by the id that the author has as a customer of the Page."""
     author = {"id": CUSTOMER, "name": "សុខា", "email": "x@example.com"}
     notice = changed(
@@ -98,7 +98,7 @@ def test_a_post_of_the_page_itself_belongs_to_no_conversation() -> None:
     }
 
 
-def test_what_is_told_is_bounded() -> None:
+def test_texts_and_lists_in_a_notice_are_limited() -> None:
     """The limit holds for a text of any length."""
     notice = changed(item="comment", verb="add", message="ក" * 100_000, photos=["x"] * 1000)
     assert len(notice.facts["message"]) == LONGEST_TEXT
@@ -106,7 +106,7 @@ def test_what_is_told_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "text", [], {"from": "x", "item": 7, "message": {}, "created_time": []}])
-def test_a_change_that_nobody_expects_is_a_notice_all_the_same(value: Any) -> None:
+def test_an_unexpected_change_becomes_a_notice_without_facts(value: Any) -> None:
     """The notice has only the kind."""
     notice = read(changes=[{"field": "feed", "value": value}])
     assert (notice.kind, notice.conversation, notice.sent_at, notice.facts) == ("feed", None, None, {})

@@ -138,7 +138,9 @@ def bodies() -> list[bytes]:
 
 
 @pytest.mark.parametrize("fails", [None, Unavailable("queue_full", retry_after=2), KeyError("private words")])
-async def test_both_ways_come_to_the_same(fails: Exception | None, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_receiver_and_its_asgi_application_give_the_same_results(
+    fails: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Both do the same for any body, genuine or forged, and whether or not the store accepts it."""
     ways = Setup(), Setup()
     monkeypatch.setattr("webhook.receiver.log", structlog.wrap_logger(None, processors=[drop]))
@@ -156,7 +158,7 @@ async def test_both_ways_come_to_the_same(fails: Exception | None, monkeypatch: 
     assert ways[0].numbers() == ways[1].numbers()
 
 
-async def test_what_a_turn_brings_is_put_before_anything_is_answered(setup: Setup) -> None:
+async def test_each_delivery_is_answered_when_its_own_messages_are_stored(setup: Setup) -> None:
     """The service answers each delivery when that delivery's own messages are stored."""
     await setup.kept()
     settles: list[Callable[[list[Outcome] | Exception], None]] = []
@@ -178,7 +180,7 @@ async def test_what_a_turn_brings_is_put_before_anything_is_answered(setup: Setu
     ]
 
 
-async def test_a_poisoned_delivery_costs_its_turn_nothing(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unexpected_error_fails_only_its_own_delivery(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     """An unexpected error answers 500 to its own delivery only."""
     await setup.kept()
     put_soon = setup.shop.put_soon
@@ -199,7 +201,7 @@ async def test_a_poisoned_delivery_costs_its_turn_nothing(setup: Setup, monkeypa
     assert [event.id for event in setup.shop.stored] == ["m_before", "m_after"]
 
 
-async def test_a_store_that_takes_too_long_is_not_waited_for(setup: Setup) -> None:
+async def test_a_slow_store_is_answered_503_and_its_later_result_is_ignored(setup: Setup) -> None:
     """The answer is 503 while Facebook still waits, in each way of storing. A later result is ignored."""
     setup.receiver.answer_seconds = 0.01
     await setup.kept()
@@ -219,7 +221,7 @@ async def test_a_store_that_takes_too_long_is_not_waited_for(setup: Setup) -> No
     assert len(one.answers) == 1
 
 
-async def test_who_is_late_is_looked_for_until_nobody_waits(setup: Setup) -> None:
+async def test_each_late_request_is_refused_after_its_own_time_limit(setup: Setup) -> None:
     """Later requests are refused when their own time is over."""
     setup.receiver.answer_seconds = 0.02
     await setup.kept()
@@ -240,7 +242,7 @@ async def test_who_is_late_is_looked_for_until_nobody_waits(setup: Setup) -> Non
     await wait_until(lambda: bool(third.answers))
 
 
-async def test_a_page_that_is_not_the_remembered_shops_any_more_goes_on_in_a_task(setup: Setup) -> None:
+async def test_a_delivery_of_a_moved_page_is_stored_again_in_a_task(setup: Setup) -> None:
     """The Page has moved to another shop. The whole delivery is put again, and no message is lost."""
     await setup.kept()
 
@@ -257,7 +259,7 @@ async def test_a_page_that_is_not_the_remembered_shops_any_more_goes_on_in_a_tas
     assert setup.lines[0]["stored"] == 2
 
 
-async def test_many_deliveries_of_one_iteration_are_verified_in_several(setup: Setup) -> None:
+async def test_many_deliveries_are_verified_over_several_iterations(setup: Setup) -> None:
     """They are verified in the order of arrival. Other callbacks run in between."""
     await setup.kept()
     requests = [setup.arrive(b"{}", sign(b"forged", SECRET)) for _ in range(3 * VERIFIED_PER_ITERATION)]
@@ -271,7 +273,7 @@ async def test_many_deliveries_of_one_iteration_are_verified_in_several(setup: S
     )
 
 
-async def test_events_are_counted_by_kind_and_outcome_and_an_event_that_is_not_understood_fails_nothing(
+async def test_events_are_counted_and_a_broken_event_does_not_fail_the_delivery(
     setup: Setup,
 ) -> None:
     """One delivery has a read receipt, a broken event and an echo. The echo is stored, and the receipt is sent live."""
@@ -289,7 +291,7 @@ async def test_events_are_counted_by_kind_and_outcome_and_an_event_that_is_not_u
     assert setup.shop.told == ["read"]
 
 
-async def test_a_failure_fails_the_whole_delivery_and_counts_and_tells_nothing(setup: Setup) -> None:
+async def test_a_failed_delivery_counts_no_event_and_sends_no_notice(setup: Setup) -> None:
     """Facebook delivers it again, and viewers must get a notice once."""
     setup.shop.fails = Unavailable("queue_full", retry_after=2)
     parts = [
@@ -302,7 +304,7 @@ async def test_a_failure_fails_the_whole_delivery_and_counts_and_tells_nothing(s
     assert setup.shop.told == []
 
 
-async def test_a_body_is_verified_before_the_queue_is_asked_and_the_queue_before_it_is_parsed(setup: Setup) -> None:
+async def test_the_signature_is_checked_before_the_queue_and_the_queue_before_parsing(setup: Setup) -> None:
     """A caller without a signature learns nothing about the store, and a full store does not parse."""
     assert (await setup.deliver(b"no json"))[0] == 400
     setup.shop.full = Unavailable("queue_full", retry_after=2)

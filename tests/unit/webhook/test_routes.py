@@ -133,7 +133,7 @@ async def test_a_body_of_exactly_the_cap_is_read(setup: Setup) -> None:
     assert await setup.deliver(padded[:10], padded[10:]) == 200
 
 
-async def test_a_client_that_goes_away_is_not_answered_and_nothing_is_stored(setup: Setup) -> None:
+async def test_a_disconnected_client_gets_no_answer_and_nothing_is_stored(setup: Setup) -> None:
     """The client leaves before the body or within it."""
     gone: Message = {"type": "http.disconnect"}
     assert await setup.call(gone) is None
@@ -152,7 +152,7 @@ async def test_a_client_that_goes_away_is_not_answered_and_nothing_is_stored(set
         (400, "not_json", b"no json", sign(b"no json", SECRET)),
     ],
 )
-async def test_a_refusal_says_why_and_repeats_nothing(
+async def test_a_refusal_gives_its_reason_and_repeats_no_data(
     setup: Setup, status: int, outcome: str, body: bytes, signature: bytes | None
 ) -> None:
     """The answer and the log line have no body and no digest."""

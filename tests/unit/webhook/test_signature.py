@@ -38,12 +38,12 @@ def test_each_vector_has_its_verdict_and_its_reason(vector: dict[str, Any]) -> N
     [vector for vector in VECTORS if vector["verdict"] == "accepted" and len(vector["secrets"]) == 1],
     ids=lambda vector: vector["name"],
 )
-def test_sign_makes_what_openssl_made(vector: dict[str, Any]) -> None:
+def test_sign_makes_the_same_signature_as_openssl(vector: dict[str, Any]) -> None:
     """The simulator's signatures therefore are the same as Facebook's."""
     assert sign(_body(vector), Secret(vector["secrets"][0])) == vector["header"].strip().encode()
 
 
-def test_bytes_that_are_no_text_are_a_malformed_header() -> None:
+def test_a_header_that_is_not_text_is_malformed() -> None:
     """A header is bytes. For any bytes the answer is a refusal and not a crash."""
     for header in (b"sha256=" + b"\xff" * 64, bytes(range(71)), b"\x00" * 71):
         with pytest.raises(SignatureRefused) as refusal:

@@ -64,7 +64,7 @@ def test_every_secret_is_compared_even_after_a_match(monkeypatch: pytest.MonkeyP
 
 
 @given(st.text(max_size=LONGEST + 10))
-def test_no_text_at_all_is_more_than_refused(text: str) -> None:
+def test_any_text_is_refused_without_another_error(text: str) -> None:
     """Any text is refused without another error."""
     with pytest.raises(PageInboxError) as refusal:
         verify(text, [SECRET], 0)
@@ -72,7 +72,7 @@ def test_no_text_at_all_is_more_than_refused(text: str) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_whatever_is_signed_is_read_or_refused(payload: bytes) -> None:
+def test_any_signed_payload_is_refused_without_another_error(payload: bytes) -> None:
     """Mistakes of Facebook cause no crash."""
     with pytest.raises(RequestRefused):
         verify(sign(payload, SECRET), [SECRET], 0)

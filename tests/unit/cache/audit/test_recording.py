@@ -65,7 +65,7 @@ def setup() -> Setup:
     return Setup()
 
 
-async def test_each_deed_is_an_entry(setup: Setup) -> None:
+async def test_each_change_has_its_own_entry(setup: Setup) -> None:
     """Each change has its own entry, also if one second has many changes."""
     await setup.read(3, PURGE)
     assert setup.log.written == [("shop-1", "purgeMessages", 1, None)] * 3
@@ -99,7 +99,7 @@ async def test_a_steady_reader_waits_for_a_write_once_an_hour(setup: Setup) -> N
     assert sum(number for number in told if number > 1) >= 180 - len(first)
 
 
-async def test_only_like_reads_share_an_entry(setup: Setup) -> None:
+async def test_only_equal_reads_share_an_entry(setup: Setup) -> None:
     """A read with another subject, address, action or shop has its own entry."""
     others = [
         Access("listMessages", "dara", "192.0.2.7", read=True),
@@ -129,7 +129,7 @@ async def test_a_read_that_cannot_be_recorded_is_refused_and_the_next_one_tries_
     assert [times for _, _, times, _ in setup.log.written] == [1, 2, 1]
 
 
-async def test_nobody_is_answered_before_the_hours_first_read_is_written(setup: Setup) -> None:
+async def test_parallel_reads_wait_until_the_first_read_of_the_hour_is_written(setup: Setup) -> None:
     """Reads that arrive during the write wait for it. If the write fails, they are refused too."""
     setup.log.gate.clear()
     readers = [asyncio.create_task(setup.read()) for _ in range(3)]
@@ -142,7 +142,7 @@ async def test_nobody_is_answered_before_the_hours_first_read_is_written(setup: 
     assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
 
 
-async def test_a_reader_who_goes_away_does_not_take_the_others_along(setup: Setup) -> None:
+async def test_a_cancelled_read_does_not_cancel_other_waiting_reads(setup: Setup) -> None:
     """The first read of an hour is written for all readers that wait."""
     setup.log.gate.clear()
     first, second = asyncio.create_task(setup.read()), asyncio.create_task(setup.read())
@@ -174,7 +174,7 @@ async def test_counts_that_are_lost_at_the_end_are_logged(setup: Setup) -> None:
     assert [line["events"] for line in lines if line["event"] == "audit_counts_lost"] == [4]
 
 
-async def test_a_flush_that_is_cut_off_loses_nothing(setup: Setup) -> None:
+async def test_a_cancelled_flush_loses_no_counts(setup: Setup) -> None:
     """If the process ends during a flush, `close` writes the counts."""
     await setup.read(5)
     setup.log.gate.clear()
@@ -187,7 +187,7 @@ async def test_a_flush_that_is_cut_off_loses_nothing(setup: Setup) -> None:
     assert [times for _, _, times, _ in setup.log.written] == [1, 4]
 
 
-async def test_what_is_counted_has_a_bound(setup: Setup) -> None:
+async def test_the_number_of_counted_entries_is_bounded(setup: Setup) -> None:
     """Above the bound each read has its own entry, so that strangers' addresses do not fill the memory."""
     for number in range(MOST_FOLDS + 3):
         access = Access("listMessages", f"{number}", "192.0.2.7", read=True)

@@ -25,7 +25,7 @@ def small_files() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_no_file(tmp_path: Path) -> None:
+def test_a_full_disk_raises_a_clear_error_and_leaves_no_file(tmp_path: Path) -> None:
     """The error is also raised if the disk is full only at the end, because earlier writes were buffered."""
     path = tmp_path / "backup"
     sealer = Sealer([SEAL_KEY], new_nonce=secrets.token_bytes)

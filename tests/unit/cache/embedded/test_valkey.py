@@ -74,7 +74,7 @@ def test_it_answers_and_is_gone_after_stop(tmp_path: Path) -> None:
         os.kill(embedded.pid, 0)
 
 
-def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
+def test_stored_values_and_deadlines_stay_after_a_restart(tmp_path: Path) -> None:
     """The server keeps both the values and their deadlines."""
     for _ in range(2):
         with Embedded.start(tmp_path) as embedded, client_of(embedded) as client:
@@ -93,7 +93,7 @@ def test_without_persistence_nothing_reaches_the_disk(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "server.log"]
 
 
-def test_a_second_one_on_the_same_data_is_refused_at_once(tmp_path: Path) -> None:
+def test_a_second_server_on_the_same_data_is_refused_at_once(tmp_path: Path) -> None:
     """The error names the process that uses the data."""
     with Embedded.start(tmp_path, persistent=False):
         refused = refusal(lambda: Embedded.start(tmp_path))
@@ -118,7 +118,7 @@ def test_a_second_one_on_the_same_data_is_refused_at_once(tmp_path: Path) -> Non
         ("auto-aof-rewrite-min-size", str(1024 * 1024)),
     ],
 )
-def test_its_settings_are_the_ones_we_promise(running: Embedded, setting: str, value: str) -> None:
+def test_the_server_has_the_promised_settings(running: Embedded, setting: str, value: str) -> None:
     """The server itself reports its settings."""
     with client_of(running) as client:
         assert client.config_get(setting) == {setting: value}
@@ -146,7 +146,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
         yield embedded
 
 
-def test_nobody_else_can_reach_it_or_read_its_data(running: Embedded) -> None:
+def test_other_users_cannot_reach_the_server_or_read_its_data(running: Embedded) -> None:
     """The server has no TCP listener and no file that another user may open."""
     directory = running.log.parent
     assert directory.stat().st_mode & 0o777 == 0o700
@@ -164,7 +164,7 @@ def test_ctrl_c_in_the_terminal_does_not_reach_it(running: Embedded) -> None:
     assert os.getsid(running.pid) != os.getsid(0)
 
 
-def test_further_arguments_win_over_ours(tmp_path: Path) -> None:
+def test_extra_arguments_override_our_settings(tmp_path: Path) -> None:
     """A test can start a server with little memory in this way."""
     extra = ["--maxmemory", "3mb", "--hz", "10"]
     with Embedded.start(tmp_path, persistent=False, extra=extra) as embedded, client_of(embedded) as client:
@@ -172,7 +172,7 @@ def test_further_arguments_win_over_ours(tmp_path: Path) -> None:
 
 
 @needs_pidfd
-def test_it_ends_with_a_parent_that_is_killed(parent: "subprocess.Popen[str]", tmp_path: Path) -> None:
+def test_the_server_ends_when_its_parent_is_killed(parent: "subprocess.Popen[str]", tmp_path: Path) -> None:
     """After SIGKILL the parent cannot clean up. The next start can use the data at once."""
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
@@ -200,7 +200,7 @@ def test_a_start_right_after_a_kill_waits_for_the_old_server(parent: "subprocess
     timer.join()
 
 
-def test_a_killed_server_leaves_nothing_in_the_way(tmp_path: Path) -> None:
+def test_a_new_server_starts_after_the_old_server_was_killed(tmp_path: Path) -> None:
     """The new server replaces the old socket and has the acknowledged data."""
     with Embedded.start(tmp_path) as embedded, client_of(embedded) as client:
         client.set("acknowledged", "yes")
@@ -236,13 +236,13 @@ def test_a_server_that_ends_at_once_shows_its_log(tmp_path: Path) -> None:
         pass
 
 
-def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_missing_program(tmp_path: Path) -> None:
     """The error has the path."""
     refused = refusal(lambda: Embedded.start(tmp_path, binary=tmp_path / "missing-server"))
     assert refused.reason == "server_start_failed"
 
 
-def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+def test_the_error_names_an_unusable_directory(tmp_path: Path) -> None:
     """In this test, a file has the name of the directory."""
     (tmp_path / "file").touch()
     refused = refusal(lambda: Embedded.start(tmp_path / "file" / "data"))

@@ -249,7 +249,7 @@ async def settled(*tasks: Awaitable[Any]) -> list[str]:
     return [one.reason if isinstance(one, Unavailable) else "stored" for one in results]
 
 
-async def test_what_arrives_in_one_turn_goes_in_one_call(setup: Setup) -> None:
+async def test_requests_of_one_loop_iteration_go_in_one_call(setup: Setup) -> None:
     """Ten requests of two shops become one call."""
     puts = [setup.put(text(f"m_{n}"), shop=SHOP if n % 2 else OTHER_SHOP) for n in range(10)]
     assert await asyncio.gather(*puts) == [["stored"]] * 10
@@ -259,7 +259,7 @@ async def test_what_arrives_in_one_turn_goes_in_one_call(setup: Setup) -> None:
     assert setup.metric("store_batch_messages_sum") == 10
 
 
-async def test_on_a_cluster_each_shop_has_a_call_of_its_own(setup: Setup) -> None:
+async def test_on_a_cluster_each_shop_has_its_own_call(setup: Setup) -> None:
     """The calls are in one round trip. All keys of one call must be in one slot."""
     setup.connection.cluster = True
     puts = [setup.put(text(f"m_{n}"), shop=SHOP if n % 2 else OTHER_SHOP) for n in range(10)]
@@ -268,7 +268,7 @@ async def test_on_a_cluster_each_shop_has_a_call_of_its_own(setup: Setup) -> Non
     assert sizes(trip) == [[5], [5]]
 
 
-async def test_a_call_that_is_refused_is_taken_apart(setup: Setup) -> None:
+async def test_a_refused_call_is_sent_again_for_each_shop_separately(setup: Setup) -> None:
     """If one shop has damaged keys, the messages of other shops are stored. The nonces show which messages are already
     stored."""
     damaged = shop_keys(SHOP).registry
@@ -281,7 +281,7 @@ async def test_a_call_that_is_refused_is_taken_apart(setup: Setup) -> None:
     assert setup.metric("store_errors_total", reason="redis_refused") == 1
 
 
-async def test_a_call_that_found_no_room_is_not_taken_apart(setup: Setup) -> None:
+async def test_a_call_refused_by_a_full_server_is_not_sent_again(setup: Setup) -> None:
     """A full server would refuse each shop's call."""
     setup.connection.answer = lambda _: Unavailable("redis_full")
     puts = [setup.put(text("m_0"), shop=shop) for shop in (SHOP, OTHER_SHOP)]
@@ -289,7 +289,7 @@ async def test_a_call_that_found_no_room_is_not_taken_apart(setup: Setup) -> Non
     assert len(setup.connection.trips) == 1
 
 
-async def test_who_does_not_wait_is_told(setup: Setup) -> None:
+async def test_a_caller_that_does_not_wait_gets_the_result_by_callback(setup: Setup) -> None:
     """`settle` gets the outcomes or the error. If the queue has no room, the writer raises the error at once."""
     told: list[Any] = []
     await setup.put(text("m_9"))
@@ -307,7 +307,7 @@ async def test_who_does_not_wait_is_told(setup: Setup) -> None:
     assert len(told) == 2
 
 
-async def test_what_arrives_during_a_round_trip_waits_for_the_next(setup: Setup) -> None:
+async def test_messages_that_arrive_during_a_round_trip_go_in_the_next(setup: Setup) -> None:
     """One round trip sends all messages that waited."""
     setup.connection.gate.clear()
     first = setup.put(text("m_0"))
@@ -350,7 +350,7 @@ async def test_a_round_trip_is_bounded(setup: Setup) -> None:
     assert messages == [MOST_MESSAGES, MOST_MESSAGES // 2]
 
 
-async def test_a_round_trip_takes_no_more_messages_than_it_may() -> None:
+async def test_a_round_trip_respects_the_configured_number_of_messages() -> None:
     """Each round trip has one message if the limit is one."""
     setup = Setup(batch_messages=1)
     await asyncio.gather(*(setup.put(text(f"m_{n}")) for n in range(3)))
@@ -370,7 +370,7 @@ async def test_a_young_message_that_redis_calls_too_old_is_not_dropped() -> None
     assert await setup.put(replace(text("m_2"), sent_at=old)) == ["too_old"]
 
 
-async def test_a_queue_full_of_messages_refuses_and_stores_what_it_has() -> None:
+async def test_a_queue_full_of_messages_refuses_and_stores_its_content() -> None:
     """The queue refuses at once, because room may not become free in time."""
     setup = Setup(queue_messages=3)
     setup.connection.gate.clear()
@@ -402,7 +402,7 @@ async def test_a_queue_full_of_bytes_refuses_too() -> None:
     assert await settled(setup.put(big)) == ["stored"]
 
 
-async def test_what_would_wait_too_long_is_refused_at_once(setup: Setup) -> None:
+async def test_a_message_that_would_wait_too_long_is_refused_at_once(setup: Setup) -> None:
     """The message would wait behind a round trip that hangs, although there is room. Earlier messages are stored."""
     first, second = await setup.one_sent_and_one_waiting()
     setup.clock.advance(WAIT_SECONDS + 0.1)
@@ -413,7 +413,7 @@ async def test_what_would_wait_too_long_is_refused_at_once(setup: Setup) -> None
 
 
 @pytest.mark.parametrize("late", [2, 4])
-async def test_what_has_waited_too_long_is_refused_where_more_waits_than_fits(late: int) -> None:
+async def test_late_messages_are_refused_if_the_next_round_trip_cannot_take_all(late: int) -> None:
     """The messages were accepted before the store became slow. Messages that came later are stored."""
     setup = Setup(batch_messages=3)
     setup.connection.gate.clear()
@@ -431,7 +431,7 @@ async def test_what_has_waited_too_long_is_refused_where_more_waits_than_fits(la
     assert await settled(setup.put(text("m_9"))) == ["stored"]
 
 
-async def test_what_has_waited_long_is_stored_where_it_fits(setup: Setup) -> None:
+async def test_late_messages_are_stored_if_they_fit_into_the_next_round_trip(setup: Setup) -> None:
     """A store that was slow for a moment is quick again afterwards."""
     setup.connection.gate.clear()
     first = setup.put(text("m_0"))
@@ -443,7 +443,7 @@ async def test_what_has_waited_long_is_stored_where_it_fits(setup: Setup) -> Non
     assert await settled(first, *waiting) == ["stored"] * 5
 
 
-async def test_a_shop_with_more_than_a_round_trip_holds_keeps_nobody_waiting(setup: Setup) -> None:
+async def test_a_shop_with_too_many_messages_for_a_round_trip_delays_no_other_shop(setup: Setup) -> None:
     """The rest of the shop's messages waits behind the messages of the other shop. All messages are stored in order."""
     setup.connection.gate.clear()
     first = setup.put(text("m_first"))
@@ -467,7 +467,7 @@ async def test_a_shop_with_more_than_a_round_trip_holds_keeps_nobody_waiting(set
     assert len(ids) == len(set(ids)) == 1 + 6 * (MOST_MESSAGES // 4)
 
 
-async def test_a_failure_fails_what_is_under_way_and_what_waits(setup: Setup) -> None:
+async def test_a_failure_fails_the_running_and_the_waiting_messages(setup: Setup) -> None:
     """Messages that wait for the next round trip fail too. Then the queue has room, and the writer tries the
     next put."""
     setup.connection.gate.clear()
@@ -484,7 +484,7 @@ async def test_a_failure_fails_what_is_under_way_and_what_waits(setup: Setup) ->
     assert await settled(setup.put(text("m_3"))) == ["stored"]
 
 
-async def test_one_shops_failure_is_not_anothers(setup: Setup) -> None:
+async def test_the_failure_of_one_shop_does_not_fail_another_shop(setup: Setup) -> None:
     """On a cluster, each call of a round trip has its own reply."""
     setup.connection.cluster = True
     setup.connection.answer = lambda share: (
@@ -496,7 +496,7 @@ async def test_one_shops_failure_is_not_anothers(setup: Setup) -> None:
 
 
 @pytest.mark.parametrize("reason", ["redis_unreachable", "redis_timeout"])
-async def test_a_write_whose_answer_was_lost_is_sent_once_more_as_it_was(setup: Setup, reason: Any) -> None:
+async def test_a_write_with_a_lost_answer_is_sent_again_unchanged(setup: Setup, reason: Any) -> None:
     """The value has the same nonce, so `put.lua` recognises its own earlier write."""
     setup.connection.failures = [Unavailable(reason)]
     assert await settled(setup.put(text("m_0"))) == ["stored"]
@@ -505,7 +505,7 @@ async def test_a_write_whose_answer_was_lost_is_sent_once_more_as_it_was(setup: 
     assert setup.metric("store_errors_total", reason=reason) is None
 
 
-async def test_it_is_sent_once_more_and_not_for_ever(setup: Setup) -> None:
+async def test_a_write_with_a_lost_answer_is_sent_again_only_once(setup: Setup) -> None:
     """After two failures the delivery is refused, and Facebook delivers it again."""
     setup.connection.failures = [Unavailable("redis_unreachable"), Unavailable("redis_unreachable")]
     assert await settled(setup.put(text("m_0"))) == ["redis_unreachable"]
@@ -520,7 +520,7 @@ async def test_a_refusal_is_not_sent_again(setup: Setup, reason: Any) -> None:
     assert len(setup.connection.trips) == 1
 
 
-async def test_a_server_that_does_not_answer_is_given_up(setup: Setup) -> None:
+async def test_a_write_to_a_server_that_does_not_answer_times_out(setup: Setup) -> None:
     """The writer gives up early enough to answer Facebook."""
     setup.connection.limits = TimeLimits(write=0.01)
     setup.connection.gate.clear()
@@ -537,7 +537,7 @@ async def test_the_nonces_of_two_messages_differ(setup: Setup) -> None:
     assert nonces == [b"\x00\x00\x00\x07", b"\x00\x00\x00\x08"]
 
 
-async def test_a_caller_that_is_cancelled_costs_the_others_nothing(setup: Setup) -> None:
+async def test_a_cancelled_caller_does_not_affect_other_callers(setup: Setup) -> None:
     """The messages of the cancelled caller are stored, and their room in the queue becomes free."""
     setup.connection.gate.clear()
     gone, stays = setup.put(text("m_0")), setup.put(text("m_1"))
@@ -550,7 +550,7 @@ async def test_a_caller_that_is_cancelled_costs_the_others_nothing(setup: Setup)
     assert setup.metric("queue_messages") == 0
 
 
-async def test_a_caller_cancelled_before_a_failure_is_no_trouble_either(setup: Setup) -> None:
+async def test_a_caller_cancelled_before_a_failure_does_not_affect_other_callers(setup: Setup) -> None:
     """The failure is not set on the future of the cancelled caller, because this future has ended."""
     setup.connection.gate.clear()
     gone, stays = setup.put(text("m_0")), setup.put(text("m_1"))
@@ -563,7 +563,7 @@ async def test_a_caller_cancelled_before_a_failure_is_no_trouble_either(setup: S
     assert setup.metric("queue_messages") == 0
 
 
-async def test_closing_finishes_what_came_and_refuses_what_comes(setup: Setup) -> None:
+async def test_closing_stores_accepted_messages_and_refuses_new_ones(setup: Setup) -> None:
     """A process that stops loses no message that it has accepted."""
     first, second = await setup.one_sent_and_one_waiting()
     closing = asyncio.create_task(setup.batches.close())
@@ -587,7 +587,7 @@ async def test_closing_an_idle_writer_is_instant(setup: Setup) -> None:
     assert setup.connection.trips == []
 
 
-async def test_a_mistake_of_ours_fails_its_own_batch_and_not_the_writer(setup: Setup) -> None:
+async def test_a_bug_fails_its_own_batch_and_the_next_put_succeeds(setup: Setup) -> None:
     """After a bug has failed one batch, the next put succeeds."""
     setup.connection.failures = [RuntimeError("a bug")]
     with pytest.raises(RuntimeError):
@@ -596,7 +596,7 @@ async def test_a_mistake_of_ours_fails_its_own_batch_and_not_the_writer(setup: S
     assert await settled(setup.put(text("m_1"))) == ["stored"]
 
 
-async def test_the_letters_of_the_script_are_outcomes(setup: Setup) -> None:
+async def test_each_letter_of_the_reply_becomes_an_outcome(setup: Setup) -> None:
     """Each letter becomes an outcome, in the order of the messages."""
     setup.connection.answer = lambda _: [b"sdgopb"]
     outcomes = await setup.put(*many(6))
@@ -612,7 +612,7 @@ async def test_each_page_of_a_call_is_named_once(setup: Setup) -> None:
     assert only(call).pages == [PAGE, keys.page_tag(PAGE), OTHER_PAGE, keys.page_tag(OTHER_PAGE)]
 
 
-async def test_a_message_whose_edit_came_first_is_stored_with_it(setup: Setup) -> None:
+async def test_a_message_that_arrives_after_its_edit_is_stored_with_the_edit(setup: Setup) -> None:
     """This also holds if the batch is split: the number in the reply counts within the shop's share of the call."""
     keys = shop_keys(SHOP)
     edit = Edit(MessageId(f"m_{CALL_MESSAGES + 1}"), PAGE, CUSTOMER, 1, "edited", None)
@@ -635,7 +635,7 @@ async def test_a_message_whose_edit_came_first_is_stored_with_it(setup: Setup) -
     assert (body["text"], body["edits"], body["id"]) == ("edited", 1, edit.id)
 
 
-async def test_an_edit_nobody_can_read_does_not_cost_the_message(setup: Setup) -> None:
+async def test_a_message_with_an_unreadable_edit_is_stored_without_the_edit(setup: Setup) -> None:
     """The message is stored without the edit."""
     damaged = b"\x02" + bytes(40)
     setup.connection.answer = lambda share: [b"w", 1, damaged] if share.rows[0][3] != damaged else stored(share)
@@ -643,7 +643,7 @@ async def test_an_edit_nobody_can_read_does_not_cost_the_message(setup: Setup) -
     assert setup.body(only(setup.connection.trips[-1][0]).rows[0])["text"] == "as it was said"
 
 
-async def test_the_outcomes_of_mixed_events_come_in_their_order(setup: Setup) -> None:
+async def test_the_outcomes_of_mixed_events_have_the_order_of_the_events(setup: Setup) -> None:
     """Messages are stored first, because an edit may belong to one of them. The answer has the order of the request."""
     setup.connection.answer = lambda _: [b"sd"]
     events: list[Storable] = [
@@ -656,7 +656,7 @@ async def test_the_outcomes_of_mixed_events_come_in_their_order(setup: Setup) ->
     assert [call.script for trip in setup.connection.trips for call in trip] == [PUT, EVENT, ERASE, EDIT]
 
 
-async def test_an_unsend_for_a_page_that_is_not_the_shops_writes_nothing(setup: Setup) -> None:
+async def test_an_unsend_for_a_page_of_another_shop_writes_nothing(setup: Setup) -> None:
     """An unsend for a Page of another shop leaves no tombstone."""
     setup.connection.answer_other = lambda _: 0
     unsend = Unsend(MessageId("m_7"), PAGE, None)
@@ -664,7 +664,7 @@ async def test_an_unsend_for_a_page_that_is_not_the_shops_writes_nothing(setup: 
     assert [call.script for trip in setup.connection.trips for call in trip] == [EVENT, EVENT]
 
 
-async def test_an_edit_of_a_damaged_record_is_counted_and_sinks_nothing(setup: Setup) -> None:
+async def test_an_edit_of_a_damaged_record_is_unreadable_and_is_not_tried_again(setup: Setup) -> None:
     """The record will never be readable. With an error, Facebook would deliver the edit again and again."""
     setup.connection.answer_other = lambda _: [b"c", b"\x01damaged"]
     edit = Edit(MessageId("m_8"), PAGE, CUSTOMER, 2, "x", None)
@@ -672,7 +672,7 @@ async def test_an_edit_of_a_damaged_record_is_counted_and_sinks_nothing(setup: S
     assert len(setup.connection.trips) == 1
 
 
-async def test_an_edit_that_meets_rivals_reads_again_and_gives_up_at_last(setup: Setup) -> None:
+async def test_an_edit_with_concurrent_changes_is_tried_a_limited_number_of_times(setup: Setup) -> None:
     """An edit replaces a value only if the value is still the one that the service has read."""
     rival = Edit(MessageId("m_8"), PAGE, CUSTOMER, 1, "rival", None)
     id_ = shop_keys(SHOP).message_id(PAGE, rival.id)
@@ -698,14 +698,14 @@ async def test_values_are_sealed_under_the_secret_of_their_route(setup: Setup) -
 
 
 @pytest.mark.parametrize("event", [text("m_0"), Edit(MessageId("m_0"), PAGE, CUSTOMER, 1, "x", None)])
-async def test_a_secret_that_is_not_the_shops_is_looked_up_once_more(setup: Setup, event: Storable) -> None:
+async def test_a_route_with_an_outdated_secret_is_looked_up_once_more(setup: Setup, event: Storable) -> None:
     """If the second lookup does not help, the writer refuses the event, and Facebook delivers it again."""
     setup.connection.answer, setup.connection.answer_other = (lambda _: [b"u"]), (lambda _: [b"u"])
     assert await settled(setup.writer().put([event])) == ["contended"]
     assert len(setup.connection.trips) == 2
 
 
-async def test_a_purge_between_keeps_the_edit_that_waited_out_of_the_message(setup: Setup) -> None:
+async def test_after_a_purge_a_message_is_stored_without_its_waiting_edit(setup: Setup) -> None:
     """A purge may have erased the merged message in the meantime, so the writer puts the message again without the
     edit."""
     edit = Edit(MessageId("m_0"), PAGE, CUSTOMER, 1, "purged", None)

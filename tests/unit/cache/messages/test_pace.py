@@ -11,7 +11,7 @@ def trip(pace: Pace, clock: FakeClock, seconds: float, messages: int) -> None:
     pace.end(messages)
 
 
-def test_nothing_waits_too_long_where_none_is_under_way() -> None:
+def test_nothing_is_refused_while_no_round_trip_runs() -> None:
     """This is true even if the store was slow for a long time, because one write must show whether the store is fast
     again."""
     clock = FakeClock()
@@ -20,7 +20,7 @@ def test_nothing_waits_too_long_where_none_is_under_way() -> None:
     assert not pace.too_long(1_000_000)
 
 
-def test_a_quick_store_takes_all_that_comes() -> None:
+def test_a_quick_store_accepts_a_hundred_full_round_trips() -> None:
     """A hundred full round trips of five milliseconds take half a second."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
@@ -30,7 +30,7 @@ def test_a_quick_store_takes_all_that_comes() -> None:
     assert pace.too_long(MOST_MESSAGES * 200)
 
 
-def test_what_comes_behind_a_hung_round_trip_is_refused_once_it_has_hung_too_long() -> None:
+def test_a_message_is_refused_if_the_running_round_trip_takes_too_long() -> None:
     """The next round trip may take as long as the running one."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
@@ -42,7 +42,7 @@ def test_what_comes_behind_a_hung_round_trip_is_refused_once_it_has_hung_too_lon
     assert pace.too_long(1)
 
 
-def test_what_waits_longer_than_the_limit_is_refused_and_what_comes_late_enough_is_not() -> None:
+def test_a_message_is_refused_if_its_expected_wait_is_over_the_limit() -> None:
     """The wait is the rest of the running round trip plus one round trip for each batch in front."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
@@ -67,7 +67,7 @@ def test_round_trips_become_smaller_until_they_are_short() -> None:
     assert pace.messages / 1000 <= LONG_SECONDS * 1.5
 
 
-def test_a_few_messages_that_take_long_say_nothing_of_many() -> None:
+def test_a_slow_round_trip_with_few_messages_does_not_reduce_the_size() -> None:
     """For example, the first round trip of a process also connects."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
@@ -75,7 +75,7 @@ def test_a_few_messages_that_take_long_say_nothing_of_many() -> None:
     assert pace.messages == MOST_MESSAGES
 
 
-def test_they_grow_back_when_full_ones_are_short_again() -> None:
+def test_round_trips_grow_again_when_full_round_trips_are_quick() -> None:
     """A few messages that are stored quickly do not show how quick many messages are."""
     clock = FakeClock()
     pace = Pace(clock.seconds)

@@ -30,7 +30,7 @@ def shops(taken: list[Part]) -> list[tuple[PageRoute, int]]:
     return [(part.route, len(part.rows)) for part in taken]
 
 
-def test_a_busy_shop_comes_after_the_others_next_time() -> None:
+def test_the_next_batch_takes_a_busy_shop_after_the_other_shops() -> None:
     """The number of messages that the shop has sent before does not matter."""
     waiting = queue(FakeClock())
     for _ in range(5):
@@ -42,7 +42,7 @@ def test_a_busy_shop_comes_after_the_others_next_time() -> None:
     assert waiting.waiting == 0
 
 
-def test_what_is_under_way_counts_until_it_is_settled() -> None:
+def test_taken_messages_count_in_the_queue_until_they_have_an_outcome() -> None:
     """The queue counts messages and bytes. Each caller gets the outcomes of its own messages once."""
     waiting = queue(FakeClock(), messages=5)
     results: list[list[Result]] = [[], []]
@@ -59,7 +59,7 @@ def test_what_is_under_way_counts_until_it_is_settled() -> None:
     waiting.add(QUIET, rows(QUIET, 5), lambda _: None)
 
 
-def test_what_does_not_fit_in_bytes_is_refused() -> None:
+def test_messages_over_the_limit_of_bytes_are_refused() -> None:
     """The size is the size of the records."""
     record = len(rows(BUSY, 1)[0].record)
     waiting = queue(FakeClock(), size=2 * record)
@@ -68,7 +68,7 @@ def test_what_does_not_fit_in_bytes_is_refused() -> None:
         waiting.add(QUIET, rows(QUIET, 1), lambda _: None)
 
 
-def test_what_has_waited_too_long_is_refused_where_more_waits_than_a_batch_takes() -> None:
+def test_late_messages_are_refused_if_the_next_batch_cannot_take_all() -> None:
     """Messages that came later stay."""
     clock = FakeClock()
     late: list[Result] = []
@@ -82,7 +82,7 @@ def test_what_has_waited_too_long_is_refused_where_more_waits_than_a_batch_takes
     assert fresh == []
 
 
-def test_when_the_store_is_gone_all_that_waits_is_refused() -> None:
+def test_all_waiting_messages_are_refused_if_the_store_is_unreachable() -> None:
     """Facebook delivers these messages again."""
     waiting = queue(FakeClock())
     results: list[Result] = []

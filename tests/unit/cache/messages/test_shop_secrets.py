@@ -41,7 +41,7 @@ def opens(one: Vault, other: Vault) -> bool:
         return False
 
 
-def test_another_process_opens_what_one_has_drawn() -> None:
+def test_a_process_opens_values_of_a_secret_made_by_another_process() -> None:
     """The sealed secret is enough. Two secrets are never equal, and two ids are never equal."""
     one, other = process(OLD), process(OLD)
     first, second = one.new(SHOP), one.new(SHOP)
@@ -50,7 +50,7 @@ def test_another_process_opens_what_one_has_drawn() -> None:
     assert one.vault(SHOP, first).id != one.vault(SHOP, second).id
 
 
-def test_each_shop_has_its_own() -> None:
+def test_a_secret_of_one_shop_does_not_open_for_another_shop() -> None:
     """A shop's secret cannot be opened as another shop's secret, even from the other shop's record."""
     secrets = process(OLD)
     with pytest.raises(Unavailable) as caught:
@@ -59,7 +59,7 @@ def test_each_shop_has_its_own() -> None:
 
 
 @pytest.mark.parametrize("field", [None, b"", b"-1770000000000000"])
-def test_without_a_secret_nothing_opens(field: bytes | None) -> None:
+def test_an_invalid_secret_is_corrupt(field: bytes | None) -> None:
     """The values are damaged, or another program has written them."""
     with pytest.raises(Corrupt):
         process(OLD).vault(SHOP, field)
@@ -86,7 +86,7 @@ def test_a_secret_is_sealed_again_with_the_first_key_and_keeps_its_id() -> None:
     assert process(OLD, NEW).with_first_key(SHOP, resealed) == secret, "a replica of the old order loses nothing"
 
 
-def test_few_shops_are_remembered_and_the_others_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_cached_secrets_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The cache removes the secrets that were not used for the longest time. For each shop it keeps only the last
     secret."""
     monkeypatch.setattr(module, "REMEMBERED", 2)
@@ -103,7 +103,7 @@ def test_few_shops_are_remembered_and_the_others_opened_again(monkeypatch: pytes
         assert secrets.vault(SHOP, busy) is opened
 
 
-def test_what_is_drawn_for_records_is_of_one_length_and_no_two_alike() -> None:
+def test_random_bytes_for_records_have_one_length_and_differ() -> None:
     """Each drawn value is a part of its cipher's nonce."""
     secrets = ShopSecrets(Sealer([OLD], new_nonce=token_bytes), new_bytes=token_bytes)
     drawn = [one for count_ in (0, 1, 5) for one in secrets.draw(count_)]

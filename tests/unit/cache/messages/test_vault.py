@@ -29,7 +29,7 @@ def sealed() -> bytes:
     return VAULT.seal(ID, RECORD, DRAWN)
 
 
-def test_a_value_is_made_as_it_is_described() -> None:
+def test_a_sealed_value_has_the_described_format() -> None:
     """The test makes a value without the module, because today's values must open for five days."""
     extracted = hmac.digest(bytes(32), SECRET, hashlib.sha256)
     key = hmac.digest(extracted, b"page-inbox message body\x01", hashlib.sha256)
@@ -38,14 +38,14 @@ def test_a_value_is_made_as_it_is_described() -> None:
     assert VAULT.open(ID, expected) == RECORD
 
 
-def test_a_value_sealed_once_opens_for_ever() -> None:
+def test_a_value_of_the_first_version_opens() -> None:
     """The value was written down when the first version was made."""
     assert sealed().hex() == VECTOR
     assert VAULT.open(ID, bytes.fromhex(VECTOR)) == RECORD
 
 
 @given(st.binary(min_size=12, max_size=12), RECORDS, st.binary(min_size=8, max_size=8))
-def test_whatever_is_sealed_opens(id_: bytes, record: bytes, drawn: bytes) -> None:
+def test_every_sealed_value_opens(id_: bytes, record: bytes, drawn: bytes) -> None:
     """This includes an empty value. The header stays readable."""
     value = VAULT.seal(id_, record, drawn)
     assert value[:HEADER_BYTES] == record[:HEADER_BYTES]
@@ -69,13 +69,13 @@ def test_a_changed_value_does_not_open(data: st.DataObject) -> None:
 
 
 @given(st.integers(0, len(RECORD) + 23))
-def test_a_tombstone_or_a_stump_does_not_open(size: int) -> None:
+def test_a_tombstone_or_a_short_value_does_not_open(size: int) -> None:
     """The error is the declared one and not an IndexError."""
     with pytest.raises(Corrupt):
         VAULT.open(ID, sealed()[:size])
 
 
-def test_the_same_record_is_never_sealed_to_the_same_bytes() -> None:
+def test_the_same_record_is_sealed_to_different_bytes() -> None:
     """The values do not show that two people wrote the same text, or that an edit was undone."""
     other = VAULT.seal(ID, RECORD, bytes(8))
     assert other[HEADER_BYTES + 8 :] != sealed()[HEADER_BYTES + 8 :]

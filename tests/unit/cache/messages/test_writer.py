@@ -163,7 +163,7 @@ async def test_a_lookup_that_fails_is_counted() -> None:
     assert setup.registry.get_sample_value("page_inbox_store_errors_total", counted) == 1
 
 
-async def test_a_page_whose_lookup_fails_keeps_no_other_page_from_being_stored() -> None:
+async def test_messages_of_other_pages_are_stored_if_the_lookup_of_one_page_fails() -> None:
     """For example, the key of one shop is missing. The delivery is refused, so that Facebook repeats it."""
     setup = Setup({PAGE: SHOP, OTHER_PAGE: OTHER_SHOP})
     setup.routes.fails, setup.routes.spared = Unavailable("seal_key_missing"), {OTHER_PAGE}
@@ -217,7 +217,7 @@ async def test_a_route_that_is_stale_twice_is_refused_as_contended() -> None:
     assert await setup.put(text("m_1")) == ["stored"]
 
 
-async def test_one_shops_failure_fails_the_delivery_after_all_have_settled() -> None:
+async def test_a_delivery_fails_only_after_the_writes_of_all_its_shops_have_ended() -> None:
     """When the answer is sent, no part of this delivery is still running."""
     setup = Setup({PAGE: SHOP, OTHER_PAGE: OTHER_SHOP})
     setup.batches.fails[SHOP] = Unavailable("queue_full", retry_after=2)
@@ -249,7 +249,7 @@ async def test_messages_of_one_known_page_are_put_without_waiting() -> None:
     assert setup.routes.lookups == [PAGE, OTHER_PAGE]
 
 
-async def test_what_was_fetched_for_a_shop_is_not_stored_for_another() -> None:
+async def test_messages_fetched_for_one_shop_are_not_stored_for_another_shop() -> None:
     """The Page has moved since the fetch began, and the new shop has not asked for these messages."""
     setup = Setup()
     await setup.put(text("m_1"))
@@ -270,7 +270,7 @@ async def test_the_memory_of_routes_is_bounded() -> None:
     assert setup.routes.lookups == [*pages, PAGE]
 
 
-async def test_what_is_stored_of_a_large_delivery_stays_when_the_rest_fails() -> None:
+async def test_the_stored_part_of_a_large_delivery_stays_if_the_rest_fails() -> None:
     """A large delivery is put in parts. The redelivery puts the same parts again, and the store recognises the
     duplicates."""
     setup = Setup()

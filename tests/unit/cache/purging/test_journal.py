@@ -30,7 +30,7 @@ def files(directory: Path) -> list[Path]:
     return sorted(directory.iterdir())
 
 
-async def test_every_process_reads_what_all_have_written_oldest_first(tmp_path: Path) -> None:
+async def test_every_process_reads_the_purges_of_all_processes_oldest_first(tmp_path: Path) -> None:
     """All processes write into one directory."""
     first, second = entry("p-1", NOON - 60), entry("p-2")
     await journal(tmp_path / "new", "two").append(second)
@@ -38,7 +38,7 @@ async def test_every_process_reads_what_all_have_written_oldest_first(tmp_path: 
     assert journal(tmp_path / "new", "three").read() == [first, second]
 
 
-async def test_a_purge_of_more_than_five_days_ago_is_neither_read_nor_kept_on_disk(tmp_path: Path) -> None:
+async def test_a_purge_older_than_five_days_is_not_read_and_its_file_is_removed(tmp_path: Path) -> None:
     """The messages that such a purge hides have expired."""
     await journal(tmp_path).append(entry("p-old"))
     later = NOON + 5 * DAY + 60
@@ -51,7 +51,7 @@ async def test_a_purge_of_more_than_five_days_ago_is_neither_read_nor_kept_on_di
     assert b"sokha" not in file.read_bytes()
 
 
-async def test_a_line_that_was_cut_costs_no_other_line(tmp_path: Path) -> None:
+async def test_an_incomplete_line_does_not_damage_other_lines(tmp_path: Path) -> None:
     """A full disk leaves half a line. The service has not answered the purge of this line."""
     await journal(tmp_path).append(entry("p-1"))
     (file,) = files(tmp_path)
@@ -69,7 +69,7 @@ def test_a_directory_that_is_not_there_holds_no_purge(tmp_path: Path) -> None:
     assert journal(tmp_path / "nothing").read() == []
 
 
-async def test_a_purge_of_a_newer_version_costs_no_other_line(tmp_path: Path) -> None:
+async def test_an_unknown_purge_of_a_newer_version_is_skipped(tmp_path: Path) -> None:
     """Such a line exists after a return to this version."""
     await journal(tmp_path).append(replace(entry("p-1"), what=cast(Any, "something new")))
     await journal(tmp_path).append(entry("p-2"))

@@ -63,7 +63,7 @@ def test_a_changed_receipt_does_not_verify(field: str, value: object) -> None:
     assert refused.value.reason == "receipt_forged"
 
 
-def test_a_field_more_or_less_does_not_verify() -> None:
+def test_a_receipt_with_an_added_or_missing_field_does_not_verify() -> None:
     """The result covers only the signed fields."""
     receipt, jwks = signed()
     for other in ({**receipt, "note": "x"}, {n: v for n, v in receipt.items() if n != "what"}):
@@ -106,14 +106,14 @@ def test_a_bearer_token_is_no_receipt() -> None:
 
 
 @pytest.mark.parametrize("signature", [None, 7, "", "x", "a.b.c", "e30.e30.e30", "🙂.🙂.🙂"])
-def test_what_is_no_signature_is_refused(signature: object) -> None:
+def test_a_text_that_is_not_a_signature_is_refused(signature: object) -> None:
     """Any other text is refused too."""
     with pytest.raises(ReceiptRefused):
         verify({**RECEIPT.content(), "signature": signature}, signed()[1])
 
 
 @pytest.mark.parametrize("jwks", [{}, {"keys": None}, {"keys": [1]}, {"keys": []}, {"keys": [{"kty": "oct"}]}])
-def test_what_is_no_set_of_keys_verifies_nothing(jwks: dict[str, Any]) -> None:
+def test_a_receipt_does_not_verify_with_an_invalid_key_set(jwks: dict[str, Any]) -> None:
     """The result says so, and no other error is raised."""
     with pytest.raises(ReceiptRefused):
         verify(signed()[0], jwks)

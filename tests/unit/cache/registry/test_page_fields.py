@@ -43,13 +43,13 @@ def test_a_state_takes_little_room_and_stays_readable() -> None:
 
 
 @pytest.mark.parametrize("text", [None, b"", b"{}", b"[]", b"1", b'{"c":null}', b'{"c":1,"f":1}', b"\xff"])
-def test_what_we_did_not_write_is_damaged(text: bytes | None) -> None:
+def test_a_state_that_we_did_not_write_is_corrupt(text: bytes | None) -> None:
     """A token always has a state."""
     with pytest.raises(Corrupt):
         read_state(text)
 
 
-def test_a_page_is_what_its_fields_tell() -> None:
+def test_the_fields_of_a_record_become_a_page() -> None:
     """A state without a token is ignored: the Page is connected only for webhooks."""
     assert page_of(PAGE, b"7", None, None, None, None, now=10) == Page(PAGE, 7)
     assert page_of(PAGE, b"7", None, b'{"c":5}', b"9", b"1", now=10) == Page(PAGE, 7, 9, paused=True)
@@ -61,7 +61,7 @@ def test_a_page_is_what_its_fields_tell() -> None:
     )
 
 
-def test_the_pages_of_a_record_are_told_from_its_other_fields() -> None:
+def test_the_connected_pages_of_a_record_are_found_among_its_fields() -> None:
     """The test asks for the Pages that are connected."""
     names = [*page_fields.names(PAGE), b"paused", b"watermark", b"narrow", b"t:1", b"l:2", b"n:3"]
     assert page_ids(names) == [PAGE]

@@ -89,14 +89,14 @@ async def test_a_connection_that_has_just_been_used_is_used_again(one: SingleSer
     assert pool.given_back == pool.taken
 
 
-async def test_two_round_trips_at_once_have_a_connection_each(one: SingleServer, pool: FakePool) -> None:
+async def test_two_parallel_round_trips_use_two_connections(one: SingleServer, pool: FakePool) -> None:
     """One connection is kept, and the other is closed."""
     await asyncio.gather(one.round_trip(ASKED), one.round_trip(ASKED))
     assert len(pool.taken) == 2
     assert len(pool.given_back) == 1
 
 
-async def test_one_that_broke_is_not_used_again(one: SingleServer, pool: FakePool) -> None:
+async def test_a_broken_connection_is_not_reused(one: SingleServer, pool: FakePool) -> None:
     """Neither this round trip nor a later one uses it."""
     await one.round_trip(ASKED)
     pool.taken[0].replies = [ConnectionError()]
@@ -110,7 +110,7 @@ async def test_one_that_broke_is_not_used_again(one: SingleServer, pool: FakePoo
     assert pool.given_back == pool.taken[:2]
 
 
-async def test_one_that_has_rested_is_looked_at(
+async def test_the_pool_checks_a_connection_after_a_long_pause(
     one: SingleServer, pool: FakePool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The pool checks the connection."""
@@ -123,7 +123,7 @@ async def test_one_that_has_rested_is_looked_at(
     assert pool.given_back == pool.taken[:1]
 
 
-async def test_a_refusal_is_an_answer(one: SingleServer, pool: FakePool) -> None:
+async def test_a_refusal_does_not_close_the_connection(one: SingleServer, pool: FakePool) -> None:
     """The connection stays usable."""
     await one.round_trip(ASKED)
     refusal = ResponseError("WRONGTYPE")

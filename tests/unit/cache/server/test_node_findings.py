@@ -46,7 +46,7 @@ def found(facts: NodeFacts) -> dict[str, Finding]:
     return {finding.name: finding for finding in findings}
 
 
-def test_a_server_as_we_start_it_ourselves_is_well() -> None:
+def test_a_server_with_our_own_settings_has_no_fault() -> None:
     """The check has eight findings."""
     told = found(WELL)
     assert {finding.level for finding in told.values()} == {"ok"}
@@ -72,7 +72,7 @@ def test_a_server_as_we_start_it_ourselves_is_well() -> None:
         ({"dragonfly_version": "df-1.2"}, "redis.version", "warn", "neither"),
     ],
 )
-def test_what_info_tells_is_judged(changed: dict[str, str], name: str, level: Level, word: str) -> None:
+def test_the_values_of_info_decide_the_findings(changed: dict[str, str], name: str, level: Level, word: str) -> None:
     """Each wrong value changes one finding."""
     told = found(replace(WELL, info={**INFO, **changed}))
     assert (told[name].level, word in told[name].sentence) == (level, True)
@@ -82,13 +82,13 @@ def test_what_info_tells_is_judged(changed: dict[str, str], name: str, level: Le
 @pytest.mark.parametrize(
     ("version", "level"), [("6.2.14", "fail"), ("7.0.15", "ok"), ("8.2.1", "ok"), ("10.0", "ok"), ("", "fail")]
 )
-def test_a_redis_from_seven_on_is_new_enough(version: str, level: Level) -> None:
+def test_the_redis_version_must_be_seven_or_higher(version: str, level: Level) -> None:
     """The versions are compared as numbers, not as text."""
     info = {name: value for name, value in INFO.items() if name not in {"server_name", "valkey_version"}}
     assert found(replace(WELL, info={**info, "redis_version": version}))["redis.version"].level == level
 
 
-def test_a_policy_that_is_not_told_is_not_taken_for_good() -> None:
+def test_an_unknown_eviction_policy_gives_a_warning() -> None:
     """The result is a warning, because a person must check it."""
     info = {name: value for name, value in INFO.items() if name != "maxmemory_policy"}
     assert found(replace(WELL, info=info))["redis.policy"].level == "warn"
@@ -105,18 +105,18 @@ def test_a_policy_that_is_not_told_is_not_taken_for_good() -> None:
         ({"min-replicas-to-write": "1"}, "redis.replication", "fail"),
     ],
 )
-def test_what_the_configuration_tells_is_judged(changed: dict[str, str], name: str, level: Level) -> None:
+def test_the_values_of_the_configuration_decide_the_findings(changed: dict[str, str], name: str, level: Level) -> None:
     """The settings decide how soon a write is on disk, and whether bodies outlive their deadline."""
     assert found(replace(WELL, config={**CONFIG, **changed}))[name].level == level
 
 
-def test_a_server_that_keeps_its_configuration_to_itself_is_warned_about() -> None:
+def test_a_server_that_hides_its_configuration_gives_a_warning() -> None:
     """Managed servers do this. INFO still shows the persistence."""
     told = found(replace(WELL, config=None))
     assert (told["redis.leftovers"].level, told["redis.persistence"].level) == ("warn", "ok")
 
 
-def test_a_server_that_tells_nothing_is_warned_about_once() -> None:
+def test_a_server_without_info_gives_one_warning() -> None:
     """The server still answers, and its clock is known."""
     told = found(replace(WELL, info=None))
     assert {name: finding.level for name, finding in told.items()} == {
@@ -137,13 +137,13 @@ def test_a_server_that_tells_nothing_is_warned_about_once() -> None:
         (-86_400.0, "fail", "behind"),
     ],
 )
-def test_clocks_that_differ_are_told(ahead: float, level: Level, word: str) -> None:
+def test_the_difference_of_the_clocks_decides_the_level(ahead: float, level: Level, word: str) -> None:
     """Two seconds are a warning, and half a minute is a failure."""
     clock = found(replace(WELL, clock_ahead=ahead))["redis.clock"]
     assert (clock.level, word in clock.sentence) == (level, True)
 
 
-def test_a_slow_answer_is_not_taken_for_a_wrong_clock() -> None:
+def test_a_slow_answer_does_not_count_as_a_wrong_clock() -> None:
     """The service knows only that the server read its clock at some time during the round trip."""
     told = found(replace(WELL, clock_ahead=2.4, round_trip=0.9))
     assert (told["redis.clock"].level, told["redis"].level) == ("ok", "warn")
@@ -157,7 +157,7 @@ def test_scripts_and_slots_are_needed() -> None:
 
 
 @pytest.mark.parametrize("reason", get_args(UnavailableReason))
-def test_why_a_server_cannot_be_asked_is_told_with_what_to_do(reason: Any) -> None:
+def test_the_finding_of_an_unreachable_server_has_a_reason_and_a_remedy(reason: Any) -> None:
     """The test covers every reason."""
     finding = unreachable(Unavailable(reason), "node-1")
     assert (finding.name, finding.level, finding.about) == ("redis.unreachable", "fail", "node-1")
