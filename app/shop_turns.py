@@ -2,7 +2,7 @@
 
 A long read is done in pieces of about 0.3 ms. One shop can have many reads, exports and viewers at the same time, but
 together they get one turn at a time. So another shop's read waits for one piece, not for all pieces. A
-delivery waits for one piece in each iteration that it needs.
+delivery needs several iterations, and in each of them it waits for at most one piece.
 """
 
 import asyncio
@@ -15,7 +15,8 @@ from app.start_queue import StartQueue
 from domain.ids import ShopId
 
 PIECE_SECONDS: Final = 0.0003
-"""The time of a piece. It is enough for about 60 cached messages, or one message written to make the search slow."""
+"""The time of a piece. It is enough for about 60 messages whose telephone numbers are cached, or to search one message
+whose text an attacker has made slow to search."""
 
 
 class ShopTurns:
@@ -31,8 +32,8 @@ class ShopTurns:
     async def turn(self, shop: ShopId) -> None:
         """Return when the next piece of this shop's work may run."""
         if self._used and not self._waiting:
-            # No other work waits, so only the next iteration is needed. This makes a read of 50 messages a tenth
-            # cheaper than the queue.
+            # No other work waits, so the next iteration is enough. Without the queue, a read of 50 messages costs a
+            # tenth less.
             await asyncio.sleep(0)
         if not self._used:
             self._use()
@@ -62,7 +63,7 @@ class ShopTurns:
         self._used = bool(waiting)
         for run in waiting:
             run()
-            # After `run`, so that the task that `run` wakes can ask for its next turn before the next turn starts.
+            # `run` wakes a task. The task runs before `_next` is called again, so it can join the queue before.
             asyncio.get_running_loop().call_soon(self._next)
 
 

@@ -1,4 +1,4 @@
-"""The receiver alone and in its ASGI application: both give the same answers, lines, numbers and messages."""
+"""The receiver alone and in its ASGI application: same answers, log lines, metrics and stored messages."""
 
 import asyncio
 import random
@@ -21,7 +21,6 @@ from webhook.signature import sign
 
 PAGE, CUSTOMER = PageId("104200000000001"), Psid("7000000000000001")
 NOW: Final = 1_770_000_000_000
-BROKEN: Final = [b"no json", b"[]", b'{"object":"page"}']
 WAITS: Final = 20.0
 """Seconds until a test gives up."""
 
@@ -56,18 +55,18 @@ class Setup(WebhookSetup):
         self.receiver.receive(request)
         return request
 
-    async def shortly(self, body: bytes, signature: bytes | None, agent: bytes | None) -> Answer:
+    async def by_fast_path(self, body: bytes, signature: bytes | None, agent: bytes | None) -> Answer:
         """Send a delivery through the fast path and return the answer."""
         request = Request(body, signature, agent, self.now)
         self.receiver.receive(request)
         before = len(self.lines)
         async with asyncio.timeout(WAITS):
-            while len(self.lines) == before:  # noqa: ASYNC110 - a few turns of the loop, and hundreds of these
+            while len(self.lines) == before:  # noqa: ASYNC110 - each wait is a few iterations, and there are hundreds of waits
                 await asyncio.sleep(0)
         (answer,) = request.answers
         return answer
 
-    async def usually(self, body: bytes, signature: bytes | None, agent: bytes | None) -> Answer:
+    async def by_asgi(self, body: bytes, signature: bytes | None, agent: bytes | None) -> Answer:
         """Send a delivery through the ASGI application and return the answer."""
         sent: list[MutableMapping[str, Any]] = []
 
@@ -90,7 +89,7 @@ class Setup(WebhookSetup):
 
     async def deliver(self, body: bytes, signature: bytes | None = None) -> tuple[int, MutableMapping[str, Any]]:
         """Returns the status and the log line of a delivery. Without `signature` the delivery is signed."""
-        answer = await self.shortly(body, signature or sign(body, SECRET), None)
+        answer = await self.by_fast_path(body, signature or sign(body, SECRET), None)
         return answer.status, self.lines[-1]
 
     def events(self) -> dict[tuple[str, str], float]:
@@ -107,10 +106,10 @@ class Setup(WebhookSetup):
         samples = [sample for family in self.registry.collect() for sample in family.samples]
         return {(one.name, str(sorted(one.labels.items()))): one.value for one in samples if one.value}
 
-    async def kept(self) -> None:
-        """Wait until the cache has the Page's shop."""
+    async def know_the_page(self) -> None:
+        """Deliver one message, so that the service knows the Page's shop. Then forget what was recorded."""
         body = serialize(one_message(PAGE, CUSTOMER, "first", MessageId("m_0"), NOW))
-        await self.shortly(body, sign(body, SECRET), None)
+        await self.by_fast_path(body, sign(body, SECRET), None)
         self.lines.clear()
         self.shop.stored.clear()
 
@@ -150,8 +149,8 @@ async def test_the_receiver_and_its_asgi_application_give_the_same_results(
         agent = None if number % 3 else b"facebookexternalua" * (number % 20)
         for setup in ways:
             setup.shop.fails = fails if number % 2 else None
-        short = await ways[0].shortly(body, signature, agent)
-        assert short == await ways[1].usually(body, signature, agent)
+        answer = await ways[0].by_fast_path(body, signature, agent)
+        assert answer == await ways[1].by_asgi(body, signature, agent)
     assert ways[0].shop.stored == ways[1].shop.stored
     assert len(ways[0].shop.stored) > 50
     assert ways[0].lines == ways[1].lines
@@ -160,7 +159,7 @@ async def test_the_receiver_and_its_asgi_application_give_the_same_results(
 
 async def test_each_delivery_is_answered_when_its_own_messages_are_stored(setup: Setup) -> None:
     """The service answers each delivery when that delivery's own messages are stored."""
-    await setup.kept()
+    await setup.know_the_page()
     settles: list[Callable[[list[Outcome] | Exception], None]] = []
     setup.shop.put_soon = held(settles)  # type: ignore[method-assign,assignment]
     requests = [
@@ -182,7 +181,7 @@ async def test_each_delivery_is_answered_when_its_own_messages_are_stored(setup:
 
 async def test_an_unexpected_error_fails_only_its_own_delivery(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     """An unexpected error answers 500 to its own delivery only."""
-    await setup.kept()
+    await setup.know_the_page()
     put_soon = setup.shop.put_soon
 
     def poisoned(messages: Sequence[Any], settle: Settle) -> bool:
@@ -202,9 +201,11 @@ async def test_an_unexpected_error_fails_only_its_own_delivery(setup: Setup, mon
 
 
 async def test_a_slow_store_is_answered_503_and_its_later_result_is_ignored(setup: Setup) -> None:
-    """The answer is 503 while Facebook still waits, in each way of storing. A later result is ignored."""
+    """The answer is 503 before Facebook stops waiting, for a known Page and for one that is looked up first. A later
+    result is ignored.
+    """
     setup.receiver.answer_seconds = 0.01
-    await setup.kept()
+    await setup.know_the_page()
     settles: list[Callable[[list[Outcome] | Exception], None]] = []
     setup.shop.put_soon = held(settles)  # type: ignore[method-assign,assignment]
     setup.shop.hangs = True
@@ -224,7 +225,7 @@ async def test_a_slow_store_is_answered_503_and_its_later_result_is_ignored(setu
 async def test_each_late_request_is_refused_after_its_own_time_limit(setup: Setup) -> None:
     """Later requests are refused when their own time is over."""
     setup.receiver.answer_seconds = 0.02
-    await setup.kept()
+    await setup.know_the_page()
     setup.shop.hangs = True
     first = setup.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId("m_1"), NOW)))
     await asyncio.sleep(0)
@@ -244,7 +245,7 @@ async def test_each_late_request_is_refused_after_its_own_time_limit(setup: Setu
 
 async def test_a_delivery_of_a_moved_page_is_stored_again_in_a_task(setup: Setup) -> None:
     """The Page has moved to another shop. The whole delivery is put again, and no message is lost."""
-    await setup.kept()
+    await setup.know_the_page()
 
     def refuse(_events: Any, settle: Callable[[list[Outcome] | Exception], None]) -> bool:
         settle(["stored", "unknown_page"])
@@ -261,7 +262,7 @@ async def test_a_delivery_of_a_moved_page_is_stored_again_in_a_task(setup: Setup
 
 async def test_many_deliveries_are_verified_over_several_iterations(setup: Setup) -> None:
     """They are verified in the order of arrival. Other callbacks run in between."""
-    await setup.kept()
+    await setup.know_the_page()
     requests = [setup.arrive(b"{}", sign(b"forged", SECRET)) for _ in range(3 * VERIFIED_PER_ITERATION)]
     answered = []
     for _ in range(4):
@@ -305,7 +306,7 @@ async def test_a_failed_delivery_counts_no_event_and_sends_no_notice(setup: Setu
 
 
 async def test_the_signature_is_checked_before_the_queue_and_the_queue_before_parsing(setup: Setup) -> None:
-    """A caller without a signature learns nothing about the store, and a full store does not parse."""
+    """A caller without a valid signature learns nothing about the store. While the store is full, no body is parsed."""
     assert (await setup.deliver(b"no json"))[0] == 400
     setup.shop.full = Unavailable("queue_full", retry_after=2)
     assert (await setup.deliver(b"no json", sign(b"other", SECRET)))[0] == 401
