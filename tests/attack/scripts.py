@@ -20,8 +20,8 @@ from tests.callers import text_part
 MANY_CONVERSATIONS: Final = 100_000
 MANY_PAGES: Final = 15_000
 IN_ONE_DELIVERY: Final = 2_000
-ROUNDS: Final = 5
-"""Rounds. The least of them counts, because another process on the machine can only make a call look longer."""
+ROUNDS: Final = 10
+"""Most rounds. The least of them counts, because another process on the machine can only make a call look longer."""
 LIMIT_MS: Final = 20
 """Milliseconds. On a quiet machine no call takes longer than a full batch of 250 messages, about 4 ms."""
 
@@ -35,16 +35,19 @@ def _redis(target: Target) -> Iterator["redis.Redis"]:
 
 
 def _longest_ms(client: "redis.Redis", doing: Callable[[], None]) -> float:
-    """Returns the milliseconds of the longest command during this work, in the best of the rounds."""
+    """Returns the milliseconds of the longest command during this work, in the best of the rounds. The first round
+    within the limit is the last one."""
     client.config_set("slowlog-log-slower-than", 500)
     client.config_set("slowlog-max-len", 100_000)
-    longest = []
+    best = float("inf")
     for _ in range(ROUNDS):
         client.slowlog_reset()
         doing()
         durations = [one["duration"] for one in client.slowlog_get(100_000) if b"SLOWLOG" not in one["command"]]
-        longest.append(max(durations, default=0) / 1000)
-    return min(longest)
+        best = min(best, max(durations, default=0) / 1000)
+        if best <= LIMIT_MS:
+            break
+    return best
 
 
 def _deliver_conversations(target: Target, name: str, count: int) -> None:
