@@ -11,6 +11,7 @@ import redis
 
 from cache.keys import WATCH_BEAT, WATCH_DUE, WATCH_GRANTED, shop_keys
 from domain.ids import PageId, ShopId
+from domain.limits import PAGES
 from simulator.payloads import delivery, entry
 from simulator.serialize import serialize
 from simulator.signing import signed
@@ -18,7 +19,6 @@ from tests.attack.target import PAGE, SHOP, Target, Unmeasured, attack
 from tests.callers import text_part
 
 MANY_CONVERSATIONS: Final = 100_000
-MANY_PAGES: Final = 15_000
 IN_ONE_DELIVERY: Final = 2_000
 ROUNDS: Final = 10
 """Most rounds. The least of them counts, because another process on the machine can only make a call look longer."""
@@ -87,15 +87,15 @@ async def old_cursor_of_conversations(target: Target) -> float:
     return await asyncio.to_thread(run)
 
 
-@attack("longest call of Redis for a shop of 15,000 Pages", limit=LIMIT_MS, unit="ms")
+@attack(f"longest call of Redis for a shop of {PAGES} Pages, which is the limit", limit=LIMIT_MS, unit="ms")
 async def shop_of_many_pages(target: Target) -> float:
     """The test writes the Pages into the shop's record, as connecting them does."""
 
     def run() -> float:
         keys = shop_keys(ShopId(SHOP))
         with _redis(target) as client, target.shop() as shop:
-            pages = [str(204_200_000_000_000 + n) for n in range(MANY_PAGES)]
-            for at in range(0, MANY_PAGES, 500):
+            pages = [str(204_200_000_000_000 + n) for n in range(PAGES)]
+            for at in range(0, PAGES, 500):
                 client.hset(keys.registry, mapping={f"p:{page}": 1_700_000_000_000 for page in pages[at : at + 500]})
 
             def ask() -> None:
