@@ -1,4 +1,5 @@
-"""`make bench`, or `python -m bench [ingest memory reads purge stream ...]`: every figure beside its reference."""
+"""`make bench`, or `python -m bench [ingest memory reads purge stream ...]`: prints each figure beside its
+reference."""
 
 import argparse
 import json

@@ -1,5 +1,5 @@
-"""Measures the worth of each optimisation of a delivery: the processor time per delivery of the service without it. The
-figure is the least processor time of all rounds, because other work on the machine changes this figure least.
+"""Measures what each optimisation of a delivery saves: the processor time per delivery of a service that lacks it. The
+figure is the shortest time of all rounds, because other work on the machine changes the shortest time least.
 """
 
 import random
@@ -19,7 +19,7 @@ OWN: Final = "as it is"
 SHOPS: Final = 50
 WARM_UP_SECONDS: Final = 0.3
 PER_SECOND: Final = 20_000
-"""Requests prepared per second of a round. No variant answers this many."""
+"""Requests prepared per second of a round. Every variant answers fewer requests per second."""
 
 
 def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:

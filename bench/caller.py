@@ -1,4 +1,5 @@
-"""One connection that sends one request at a time. It does almost no work of its own in the measured time."""
+"""One connection that sends one request at a time. The connection does almost no work of its own in the measured
+time."""
 
 import re
 import socket

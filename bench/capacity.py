@@ -106,8 +106,8 @@ HEADS: Final = ("shops", "messages kept", "of messages", "of shops", "of audit l
 
 
 def line(load: Load, of: Measured) -> tuple[str, ...]:
-    """Returns one line of the table: memory in GiB, whose sum includes headroom, and the peak's deliveries and
-    reads."""
+    """Returns one line of the table. Memory is in GiB, and the sum of memory includes headroom. Deliveries and reads
+    are those of the peak."""
     found = need(load, of)
     gib = (found.messages_bytes, found.shops_bytes, found.audit_bytes, found.memory_bytes)
     return (

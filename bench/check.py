@@ -20,7 +20,8 @@ LATEST: Final = Path(__file__).parent / "latest.json"
 STORED: Final = Path(__file__).parent / "ratios.json"
 
 MARGIN: Final = 0.05
-"""The largest difference between two runs of five rounds of the same code on the same machine, an hour apart."""
+"""The largest difference that was found between two runs of the same code on the same machine, one hour apart. A run
+had five rounds."""
 
 Verdict = Literal["better", "same", "worse", "missing", "new"]
 Rounds = Mapping[str, tuple[Sequence[float], bool]]

@@ -21,5 +21,5 @@ class Effort:
     """Whether to measure figures that take minutes, such as a million kept messages."""
 
     def count(self, usual: int) -> int:
-        """Returns the reduced number in place of the usual number."""
+        """Returns the usual number divided by `divisor`, but at least 50."""
         return max(usual // self.divisor, 50)

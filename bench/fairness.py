@@ -33,7 +33,7 @@ VIEWERS: Final = 1_000
 VIEWERS_SEE: Final = 20
 """Messages per second for the shop with viewers."""
 ASKED: Final = 1_000
-"""Reads and deliveries per measurement, so that ten are above the p99."""
+"""The number of reads, and of deliveries, in one measurement. Ten of a thousand are above the p99."""
 AT_ONCE: Final = 50
 MOST_ROUNDS: Final = 3
 PATIENCE_SECONDS: Final = 120.0
@@ -87,8 +87,8 @@ def _note(found: dict[tuple[str, str], list[float]], name: str, times: tuple[lis
 def _ask(
     own: Inbox, others: Sequence[Tenant], caller: Caller, asked: int, over: Callable[[], bool]
 ) -> tuple[list[float], list[float]]:
-    """Returns the seconds of the other shops' reads and deliveries in turn: `asked` of each, or until `over` if `asked`
-    is 0."""
+    """Returns the seconds of reads and of deliveries of the other shops. The shops take turns. Makes `asked` reads and
+    `asked` deliveries. If `asked` is 0, continues until `over` returns True."""
     shops, rng = cycle(others), random.Random()
     reads: list[float] = []
     deliveries: list[float] = []

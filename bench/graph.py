@@ -43,16 +43,17 @@ PAUSE_SECONDS: Final = 1.0
 """Seconds between two reads of a person who looks through a Page. Without a pause, this would measure the limit of a
 core."""
 _ROUND: Final = 4
-"""Factor for the seconds of a load. This gives a thousand reads, of which ten are above the p99."""
+"""A round lasts for this number times the usual seconds of a load, so it has about a thousand reads. Ten of a thousand
+are above the p99."""
 _STALL: Final = 1.25
-"""Factor for the seconds of a round. A reader of the stalled Page gets no answer during the round, but gets an
-answer within a try of 8 s."""
+"""The stalled Page answers after this number times the seconds of a round: after the end of the round, but before the
+service ends its try after 8 s."""
 
 _SEAL_KEY: Final = b64encode(b"seal-key-of-the-benchmark-32-by.").decode()
 
 
 def measure(directory: Path, effort: Effort, say: Say) -> list[Figure]:
-    """Measure both in turn."""
+    """Measure the added time first, and then the delay beside a stalled Page."""
     return [*_overhead(directory / "overhead", effort, say), *_stall(directory / "stall", effort, say)]
 
 
@@ -104,7 +105,8 @@ async def _directly(request_: HttpRequest, reads: int) -> list[float]:
 
 
 def _stall(directory: Path, effort: Effort, say: Say) -> list[Figure]:
-    """Alternate rounds in which all fifty Pages answer with rounds in which one does not. Time the other 49."""
+    """In every second round, one of the fifty Pages does not answer. Measure the reads of the other 49 Pages in all
+    rounds."""
     *calm, stalled = tenants(PAGES + 1)
     others, healthy = calm[:-1], calm[-1]
     seconds = _ROUND * effort.seconds

@@ -2,7 +2,7 @@
 messages.
 
 A cost is the processor time of the service and Valkey together, because other work on the machine hardly changes it.
-The throughput and the slowest of a hundred reads are measured too. `make chart` draws it (bench/chart.py).
+The throughput and the slowest of a hundred reads are measured too. `make chart` draws the result (bench/chart.py).
 """
 
 import math
@@ -20,14 +20,15 @@ from bench.inbox import Inbox, inbox
 from bench.load import Tenant, pour, single_messages, tenants
 
 FASTEST: Final = 15_000
-"""Deliveries prepared per second. Valkey shares its core with the sender here."""
+"""Deliveries prepared per second of a load. The service answers fewer, because Valkey shares its core with the
+sender."""
 READS: Final = 1_000
 LARGE: Final = 1_000_000
-"""Levels from this size on are filled once. Except on the axis of messages, they need `--full`."""
+"""A level of this size or larger is measured in one round only, and not at all with `--quick`."""
 MOST_ROUNDS: Final = 2
 WARM_UP_SECONDS: Final = 0.3
 BESIDE_LEAST: Final = 1.1
-"""The allowed random difference, beside the growth of the logarithm."""
+"""A cost may grow as the logarithm of the size grows, times this factor for random differences."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ for i, key in ipairs(beats) do values[i] = redis.call('GET', key) end
 redis.call('FLUSHALL')
 for i, key in ipairs(beats) do redis.call('SET', key, values[i], 'EX', 86400) end
 """
-"""Deletes all keys except the beats. If its last beat is missing, a service concludes that Redis has lost data."""
+"""Deletes all keys except the beats. A service whose last beat is missing concludes that Redis has lost data."""
 
 
 def empty(valkey: redis.Redis) -> None:
@@ -68,7 +68,8 @@ class Inbox:
         return request("DELETE", self.path(tenant, rest), self.token)
 
     def newest(self, tenant: Tenant, cursor: str | None = None, *, search: str = "") -> bytes:
-        """Returns the request for the newest 50 messages, or for those with the text `search`."""
+        """Returns the request for the newest 50 messages, or for the newest 50 that contain the text `search`. With
+        `cursor`, the request is for the next list page."""
         query = {"limit": "50"} | ({"cursor": cursor} if cursor else {}) | ({"q": search} if search else {})
         return self.get(tenant, f"messages?{urlencode(query)}")
 

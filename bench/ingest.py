@@ -19,9 +19,10 @@ GOAL_OF_BARE: Final = 0.5
 PROCESSOR_TIME: Final = "Page Inbox, processor time of a delivery"
 SHOPS: Final = 50
 WARM_UP_SECONDS: Final = 0.5
-"""In this time Node compiles frequent code, and the service caches routes and scripts."""
+"""Seconds before the measurement. In this time Node compiles frequent code, and the service caches routes and
+scripts."""
 FASTEST: Final = 65_000
-"""Requests prepared per second. No program here answers this many."""
+"""Requests prepared per second of a load. Every program here answers fewer."""
 
 
 def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasured]:
@@ -62,6 +63,7 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasu
 
 
 def _cost(rates: list[float], busy: list[float]) -> str:
-    """Returns the processor time of one request and the use of the core. Below 100 %, something else was the limit."""
+    """Returns the processor time of one request and the use of the core. If the use is below 100 %, the core was not
+    the limit."""
     each = median(share / rate for share, rate in zip(busy, rates, strict=True))
     return f"{each * 1e6:.0f} us ({median(busy):.0%} busy)"

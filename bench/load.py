@@ -24,15 +24,15 @@ from simulator.traffic import Habits, Traffic
 
 APP_SECRET: Final = Secret("app-secret-of-the-benchmark")
 CONNECTIONS: Final = 64
-"""The number of connections. Facebook opens a few dozen to a busy receiver."""
+"""The number of connections. Facebook opens a few dozen connections to a busy receiver."""
 CUSTOMERS: Final = 40
 """Customers of each shop."""
 PER_BATCH: Final = 100
-"""Messages per delivery when a store is only filled."""
+"""Messages per delivery while a store is filled before a measurement."""
 AGAIN_SECONDS: Final = 0.2
 """Seconds from a refusal to the next try."""
 PATIENCE_SECONDS: Final = 60.0
-"""The longest time of a load."""
+"""Seconds: the longest time of a load."""
 
 
 @dataclass(frozen=True, slots=True)

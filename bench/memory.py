@@ -62,7 +62,8 @@ def measure(directory: Path, effort: Effort, say: Say) -> list[Figure | NotMeasu
 
 
 def _entry(own: Inbox, shop: Tenant) -> float:
-    """Returns the bytes of one entry. Each change has an entry, and so has a minute of reads."""
+    """Returns the bytes of one entry of the audit log. Each change has one entry. All equal reads of a minute share one
+    entry."""
     deed = request("PATCH", own.path(shop, ""), own.token, b'{"paused":false}')
     before = used(own.valkey)
     with Caller(own.server.port) as caller:

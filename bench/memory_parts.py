@@ -42,7 +42,7 @@ def used(client: redis.Redis) -> int:
 
 
 def kept_in(client: redis.Redis) -> StoredData:
-    """Read all of it."""
+    """Read all messages of the store."""
     keys = list(client.scan_iter(match=b"m:*", count=10_000))
     texts = _asked(client, [("GET", key) for key in keys])
     ends = _asked(client, [("PEXPIRETIME", key) for key in keys])

@@ -33,9 +33,9 @@ PAGE: Final = 50
 PAGES_DOWN: Final = 100
 """The position of the deep page: 5,000 messages below the newest."""
 READS: Final = 1_000
-"""Reads of each kind in a round, so that ten are above the p99."""
+"""Reads of each kind in a round. Ten of them are above the p99."""
 FRESH: Final = 40
-"""Pages per round without an earlier read. Below the deep page there are enough for seven rounds."""
+"""Pages per round that were not read before. The store has enough pages below the deep page for seven rounds."""
 SEARCHES: Final = 5
 """Calls of a search per round. The rate limit of a shop allows no more."""
 WARM_UP: Final = 50

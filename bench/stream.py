@@ -30,8 +30,8 @@ VIEWERS: Final = 1_000
 RATE: Final = 100
 """Messages per second."""
 SAMPLED: Final = 50
-"""The number of viewers of one shop whose times are measured. With all thousand, the reader itself would be
-measured."""
+"""The number of viewers of one shop whose times are measured. If the times of all thousand viewers were measured, the
+figures would show the speed of the reader."""
 SECONDS: Final = 4.0
 OPENING: Final = 50
 """Streams that are opened at the same time."""

@@ -11,7 +11,7 @@ MEDIA = "https://cdn.example"
 
 
 def _media_url(rng: random.Random, ending: str) -> str:
-    # As long as a signed link of Facebook's content network, which is most of a stored photo's size.
+    # The address is as long as a signed link of Facebook's content network. A stored photo consists mostly of its link.
     return (
         f"{MEDIA}/v/t1.15752-9/{rng.getrandbits(64)}_{rng.getrandbits(60)}_n.{ending}"
         f"?_nc_cat={rng.randrange(100, 112)}&ccb=1-7&oh=03_{rng.getrandbits(128):032x}&oe={rng.getrandbits(32):08X}"

@@ -14,7 +14,7 @@ _REMEMBERED = 8
 bounded."""
 
 MOST_EDITS = 5
-"""As often as Messenger lets a message be edited."""
+"""The number of edits of one message that Messenger allows."""
 
 
 def new_mid(rng: random.Random) -> MessageId:

@@ -157,7 +157,7 @@ class _Graph:
 
 
 class _Answer:
-    """One answer on its way."""
+    """An answer that is being sent."""
 
     def __init__(self, send: Send, status: int, headers: Iterable[tuple[str, str]], content_type: str = "") -> None:
         self._send = send

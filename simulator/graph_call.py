@@ -22,7 +22,7 @@ from simulator.graph_refusals import (
 from simulator.graph_world import World
 
 VERSIONS = ("v21.0", "v22.0", "v23.0", "v24.0", "v25.0", "v26.0")
-"""In use in November 2026."""
+"""The versions that are in use in November 2026."""
 
 PROOF_SECONDS = 300
 """Largest difference in seconds between a proof's time and the clock (documentation/facebook-login/security)."""

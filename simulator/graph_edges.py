@@ -48,7 +48,7 @@ _FILTERS = ("toplevel", "stream")
 _NEWEST_FIRST = frozenset({"messages", "conversations", "published_posts", "videos", "live_videos"})
 
 LOW_QUALITY = "low quality"
-"""Marks a comment in the fake's own notes; no field of Graph has this name."""
+"""Marks a comment in the simulator's own notes. No field of Graph has this name."""
 
 
 def node(world: World, call: Call, token: Token) -> Document:
@@ -122,7 +122,7 @@ def _wanted(world: World, call: Call, name: str) -> Wanted:
 
 
 def _newest_first(edge: str, order: str | None) -> bool:
-    """Returns whether an edge is listed from the newest. Comments are listed from the oldest by default. Raises
+    """Returns True if an edge lists the newest node first. Comments are listed from the oldest by default. Raises
     GraphErrorAnswer."""
     if order is None:
         return edge in _NEWEST_FIRST

@@ -19,7 +19,7 @@ UsageKind = Literal["pages", "messenger"]
 
 @dataclass(frozen=True, slots=True)
 class Fine:
-    """No failure: the call is answered as usual. Used as a place in a script."""
+    """No failure: the call is answered as usual. A script has it in the place of a call that succeeds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +106,8 @@ def without(*keys: str) -> Alters:
 def throttles(
     code: int = 80001, *, page: str | None = None, kind: UsageKind = "pages", minutes: int = 0, message: str = ""
 ) -> Fails:
-    """Refuses a caller that calls too often. The header says for how long (for one Page, if `page` is given).
-
-    4 and 341 concern the whole app, and come with the app's own header, which names no time.
+    """Refuses a caller that calls too often. A header says how long the refusal lasts (for one Page, if `page` is
+    given). The codes 4 and 341 concern the whole app. They come with the app's own header, which names no time.
     """
     headers: Headers = ()
     if code in (4, 341):
@@ -148,9 +147,9 @@ class Faults:
     """The scripted failures, and the lasting settings: usage headers, and the limit above which Graph asks for
     less.
 
-    `reduce_above`: a `limit` above it is answered "Please reduce the amount of data"; None for never. `too_large` maps
-    the id of an item that is too large by itself to a level. Level 1 refuses any field that is a part, a list or an
-    edge. Level 2 refuses all fields except the id and the times.
+    A call with a `limit` above `reduce_above` is answered "Please reduce the amount of data". None allows every limit.
+    `too_large` maps the id of an item that is too large by itself to a level. Level 1 refuses any field that is a part,
+    a list or an edge. Level 2 refuses all fields except the id and the times.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,5 @@
 """Pure: the language of `fields=`: names, `a{b,c}` for the fields inside, and `.limit(0).summary(true)` after a name.
-Of an edge inside a node, only the count is simulated.
+For an edge inside a node, the simulator answers only the count.
 
 One name that the node's type does not have makes the whole call fail with code 100
 (developers.facebook.com/docs/graph-api/results). `graph_types` lists the fields of each type.
@@ -20,7 +20,8 @@ _DEEPEST = 8
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """One field of an answer. `inner` is empty if the call names no field inside, which chooses all of them."""
+    """One field of an answer. `inner` is empty if the call names no field inside. An empty `inner` chooses all inner
+    fields."""
 
     name: str
     form: Form

@@ -5,7 +5,7 @@ import threading
 
 
 class Barrier:
-    """Holds calls until `open` is called. After that it stays open."""
+    """Holds calls until `open` is called. After the first `open` it lets every call pass."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

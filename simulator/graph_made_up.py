@@ -16,7 +16,7 @@ from simulator.serialize import Document
 _HOUR = 3_600_000
 _MINUTE = 60_000
 _REPLIES = 0.3
-"""Share of comments that answer another one."""
+"""The share of comments that are replies to another comment."""
 
 
 def demo_world(

@@ -33,13 +33,13 @@ class Node:
     document: Document
     edges: dict[str, list["Node"]] = field(default_factory=dict)
     above: "Node | None" = None
-    """The post of a comment, the conversation of a message."""
+    """The node that contains this node: the post of a comment, or the conversation of a message."""
 
     def hang(self, edge: str, node: "Node") -> None:
         """Add a node to an edge, in its place."""
         nodes = self.edges.setdefault(edge, [])
         if not nodes or nodes[-1].rank < node.rank:
-            nodes.append(node)  # the usual case: without a search, ten thousand comments are added fast
+            nodes.append(node)  # the usual case: no search, so many comments are added fast
         else:
             insort(nodes, node, key=rank_of)
 

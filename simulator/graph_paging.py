@@ -39,8 +39,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The part of a list that a call asks for. `since` and `until` are in seconds, both included. `newest_first`
-    reverses the order. With `gaps`, an empty page follows every page that has a next page.
+    """The part of a list that a call asks for. `since` and `until` are in seconds, and items of exactly these times
+    belong to the part. `newest_first` reverses the order. With `gaps`, an empty page follows every page that has a next
+    page.
     """
 
     limit: int = DEFAULT_LIMIT

@@ -55,7 +55,7 @@ def bad_parameter(message: str) -> GraphErrorAnswer:
 
 
 def unknown_field(field: str, node_type: str) -> GraphErrorAnswer:
-    """One such field makes the whole call fail."""
+    """A field that the node's type does not have. One unknown field makes the whole call fail."""
     return bad_parameter(f"Tried accessing nonexisting field ({field}) on node type ({node_type})")
 
 
@@ -65,12 +65,13 @@ def unreadable_query(message: str) -> GraphErrorAnswer:
 
 
 def permission_missing(code: int, permission: str) -> GraphErrorAnswer:
-    """10 for what a Page shows, 200 for its inbox and its settings."""
+    """The token lacks a permission. The code is 10 for what a Page shows, and 200 for its inbox and its settings."""
     return GraphErrorAnswer(code, f"(#{code}) Requires {permission} permission to manage the object", status=403)
 
 
 def reduce_the_amount() -> GraphErrorAnswer:
-    """The code is the same as for an outage. Only the text shows that a smaller request would help."""
+    """The answer would be too large. The code is the same as in an outage, and only the text shows that a smaller
+    request would help."""
     message = "Please reduce the amount of data you're asking for, then retry your request"
     return GraphErrorAnswer(1, message, status=500)
 

@@ -40,7 +40,7 @@ class Seen:
         self.requests: deque[Asked] = deque(maxlen=_REMEMBERED)
         self.total = 0
         self.tokens_in_urls: list[str] = []
-        """The paths of calls whose address held a token, `input_token` of /debug_token aside."""
+        """The paths of calls whose address had a token. The `input_token` of /debug_token does not count."""
         self.at_once: Counter[str] = Counter()
 
     def of(self, part: str) -> list[Asked]:

@@ -21,7 +21,7 @@ SCOPES = (
     "pages_read_engagement",
     "pages_read_user_content",
 )
-"""What this service can make use of (facebook.com's dialog: "Manage your Pages", and so on)."""
+"""The permissions that this service uses. In facebook.com's dialog they have names like "Manage your Pages"."""
 
 
 class World:

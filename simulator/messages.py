@@ -171,7 +171,7 @@ def edit(chat: Conversation, rng: random.Random, at: int) -> Happening:
 
 
 def early_edit(chat: Conversation, rng: random.Random, at: int) -> Happening:
-    """An edit that overtakes its message."""
+    """An edit that arrives before its message."""
     overtaken = text(chat, rng, at - 1000)
     change = _edited("early_edit", chat, rng, at, chat.by_customer[-1])
     return Happening(change.kind, change.page, change.container, change.part, change.effect, overtaken)
@@ -194,7 +194,7 @@ def unsend(chat: Conversation, rng: random.Random, at: int) -> Happening:
 
 
 def early_unsend(chat: Conversation, rng: random.Random, at: int) -> Happening:
-    """An unsend that overtakes its message."""
+    """An unsend that arrives before its message."""
     overtaken = text(chat, rng, at - 1000)
     return _taken_back("early_unsend", chat, at, chat.by_customer.pop().mid, True, overtaken)
 

@@ -20,7 +20,7 @@ _SKINS: Final = ("#c68e63", "#d9a57c", "#b67b50", "#e0b48d")
 _HAIR: Final = ("#1c1613", "#2d211b", "#3a2a20")
 
 _GOODS: Final = (
-    # a shirt, a dress, a bag, a hat: on 100 by 100
+    # a shirt, a dress, a bag and a hat, each on an area of 100 by 100
     '<path d="M30 24 44 18q6 7 12 0l14 6 14 18-11 8-5-6v38H32V44l-5 6-11-8z" fill="{c}"/>',
     '<path d="M42 16h16l3 24 15 44q-26 9-52 0l15-44z" fill="{c}"/>'
     '<path d="M39 40h22" stroke="#0003" stroke-width="3"/>',

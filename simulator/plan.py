@@ -38,11 +38,11 @@ class PlanRefused(PageInboxError):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send. Shares are from 0 to 1, `duplicates` and `forged` together at most 1. Raises PlanRefused."""
+    """What to send. Shares are from 0 to 1. The sum of `duplicates` and `forged` is at most 1. Raises PlanRefused."""
 
     pages: tuple[PageId, ...]
     count: int | None = 100
-    """all deliveries, with duplicates and forgeries, without retries; None continues until a cancellation"""
+    """number of deliveries, including duplicates and forgeries, but not retries; None continues until a cancellation"""
     rate: float = 0.0
     """deliveries per second; 0 means as fast as the receiver answers"""
     duplicates: float = 0.0

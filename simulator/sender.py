@@ -111,9 +111,9 @@ class Sender:
     ) -> Summary:
         """Send the whole plan.
 
-        `clock` (seconds) paces and measures, `now` (Unix milliseconds) dates the events. `progress` is called after
-        every concluded post with the growing summary, which a caller can keep for a cancellation. A
-        cancellation ends every request in progress and closes every connection.
+        `clock` (seconds) is for the rate and the latencies. `now` (Unix milliseconds) gives the events their times.
+        `progress` is called after every concluded post with the growing summary, which a caller can keep for a
+        cancellation. A cancellation ends every request in progress and closes every connection.
         """
         summary = Summary(ledger=None if plan.count is None else Ledger())
         room = asyncio.Semaphore(_UNDER_WAY)

@@ -14,7 +14,7 @@ Document = dict[str, Any]
 def serialize(document: Document) -> bytes:
     r"""Compact ASCII with `\uXXXX` in lower case hex and surrogate pairs, `/` as `\/`, and `<` as `\u003C`.
 
-    Lone surrogates are kept, because a few of Facebook's texts contain them. The last two spellings are as in
+    Lone surrogates are kept, because a few of Facebook's texts contain them. The spellings of `/` and `<` are as in
     developers.facebook.com/docs/messenger-platform/webhooks ("escaped unicode"). Raises ValueError for NaN.
     """
     plain = json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":"))

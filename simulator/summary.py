@@ -18,7 +18,7 @@ REFUSED = "401"
 
 
 def percentile(values: Iterable[float], share: float) -> float | None:
-    """The nearest-rank percentile, `share` from 0 to 1; None of nothing."""
+    """Returns the nearest-rank percentile, or None if there are no values. `share` is from 0 to 1."""
     ranked = sorted(values)
     return ranked[min(int(share * len(ranked)), len(ranked) - 1)] if ranked else None
 
@@ -84,7 +84,7 @@ class Summary:
 
     @property
     def p99(self) -> float | None:
-        """99th percentile of these latencies."""
+        """99th percentile of the same latencies, None before the first."""
         return percentile(self.latencies, 0.99)
 
     def render(self) -> str:

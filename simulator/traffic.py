@@ -25,7 +25,7 @@ _MAKERS = tuple(maker for _, maker in _MIX.values())
 _WEIGHTS = tuple(itertools.accumulate(weight for weight, _ in _MIX.values()))
 
 _MOST_NOTIFICATION_DELAY = 900
-"""Milliseconds an event may be old when it is notified."""
+"""The largest age of an event, in milliseconds, when Facebook sends its delivery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class Habits:
     """How the simulated world behaves. `broken` and `odd` are shares of events, 0 to 1."""
 
     customers: int = 40
-    """at each Page"""
+    """number of customers at each Page"""
     largest_batch: int = 20
-    """events in one delivery; most deliveries have one event"""
+    """largest number of events in one delivery; most deliveries have one event"""
     broken: float = 0.0
     odd: float = 0.02
 
@@ -95,7 +95,8 @@ class Traffic:
         return [self._respelled(one) if self._rng.random() < self._habits.odd else one for one in entries]
 
     def _respelled(self, one: Document) -> Document:
-        """Returns the same entry with its list first. Its Page is a number if no digit is lost."""
+        """Returns the same entry with its list first. The Page's id becomes a number if the number keeps every
+        digit."""
         page = as_number(one["id"])
         return {
             **{key: value for key, value in one.items() if key not in ("id", "time")},

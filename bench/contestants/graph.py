@@ -1,7 +1,7 @@
 """Runs the simulated Graph in a separate process. The service and its reference both call it.
 
-It listens on PORT and checks proofs with FACEBOOK_APP_SECRET. PAGES has the ids of its Pages. The posts of the Page
-STALLED, if set, take STALL_SECONDS.
+It listens on PORT and checks proofs with FACEBOOK_APP_SECRET. PAGES has the ids of its Pages. If STALLED is set, it is
+the id of a Page whose posts are answered only after STALL_SECONDS.
 """
 
 import base64

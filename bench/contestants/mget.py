@@ -18,7 +18,7 @@ KEYS = {name: [f"bare:{name}:{number}" for number in (*range(PARTS), "tail")] fo
 
 
 async def page(request: Request) -> Response:
-    """Answers one page of messages. Each is stored as the JSON of the answer."""
+    """Answers one page of messages. Each message is stored as the JSON that the answer contains."""
     *messages, tail = await redis.mget(KEYS[request.path_params["name"]])
     return Response(b'{"messages":[' + b",".join(messages) + tail, media_type="application/json")
 
