@@ -63,7 +63,7 @@ def text(mid: str, words: str = "សួស្តី", **facts: Any) -> Message:
 
 
 class RoutesIn(Routes):
-    """Finds Pages in one shop, claimed or not."""
+    """Finds the Pages in one shop's record, even if another shop has claimed them."""
 
     def __init__(self, routes: Routes, shop: ShopId) -> None:
         self._all, self._shop = routes, shop
@@ -136,7 +136,9 @@ class Box:
                 return found
 
     async def erased(self) -> None:
-        """Wait until no purge is erasing, and until a message that is sent now is newer than each purge."""
+        """Wait until every purge has finished erasing, and 2 ms more, so that a message sent now is newer than each
+        purge.
+        """
         await self.store.eraser.finish()
         await asyncio.sleep(0.002)
 
@@ -183,8 +185,8 @@ def valkey9(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def fake_server() -> fakeredis.FakeServer:
-    """A fakeredis that has each script without its first line, which says what is allowed when Redis is full: fakeredis
-    does not know these flags.
+    """A fakeredis on which each script lacks its first line. This line says what the script may do when Redis is full,
+    and fakeredis does not know such flags.
     """
     server = fakeredis.FakeServer()
     for script in vars(scripts).values():
@@ -194,7 +196,9 @@ def fake_server() -> fakeredis.FakeServer:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test of the store on each server. Tests of test_store.py also run quickly on fakeredis: `-k fake`."""
+    """Run a test of the store on each server. The tests of test_store.py also run on fakeredis. `-k fake` selects only
+    these quick runs.
+    """
     if "box" in metafunc.fixturenames:
         quick = ("fake",) if metafunc.module.__name__.endswith("test_store") else ()
         metafunc.parametrize("box", (*quick, *STORES), indirect=True)

@@ -1,5 +1,5 @@
-"""The audit log on every server: one entry per hour for each reader, an entry at once for each change, limited, for 90
-days.
+"""The audit log on every server. A reader's equal reads make one entry per hour. Each change makes an entry at once.
+The log is limited in size, and an entry stays for 90 days.
 """
 
 import asyncio
@@ -78,7 +78,9 @@ async def test_a_cursor_of_another_list_is_refused(box: Box) -> None:
 
 
 async def test_the_reads_of_an_hour_are_one_entry_over_all_replicas(box: Box) -> None:
-    """Another action, subject, address or hour makes another entry. A late count is added to its own hour."""
+    """A read with another action, subject, address or hour makes another entry. A count that arrives late is added to
+    the hour of its reads.
+    """
     replicas, now = [log_of(box) for _ in range(4)], int(time.time() * 1000)
     others = [
         Access("readMessage", "owner@shop", "192.0.2.7", read=True),
@@ -98,7 +100,9 @@ async def test_the_reads_of_an_hour_are_one_entry_over_all_replicas(box: Box) ->
 
 
 async def test_a_recorded_read_is_in_redis_at_once_and_moves_to_the_log_after_its_hour(box: Box) -> None:
-    """The sweeper or the next read moves it. Afterwards the hour has one entry and no counts."""
+    """The sweeper or the next read moves the count of a past hour. Afterwards the log has one entry, and the count is
+    gone.
+    """
     log, hours_ago = log_of(box), int(time.time() * 1000) - 3 * HOUR
     await log.append(SHOP, READ, times=4, since=hours_ago)
     assert await box.connection.command("HLEN", KEYS.audit_reads) == 2
@@ -140,7 +144,7 @@ async def test_the_log_expires_and_a_purge_does_not_delete_it(box: Box) -> None:
 
 
 async def test_reads_of_too_many_kinds_are_written_to_the_log_at_once(box: Box) -> None:
-    """A caller with very many addresses makes entries and no large hash. The store keeps the newest entries."""
+    """A caller with very many addresses makes many entries in the log, but the hash of counts stays small."""
     log = log_of(box)
     for number in range(1_200):
         await log.append(SHOP, Access("listMessages", "me", f"2001:db8::{number:x}", read=True))
@@ -149,12 +153,12 @@ async def test_reads_of_too_many_kinds_are_written_to_the_log_at_once(box: Box) 
 
 
 async def test_an_entry_is_small(valkey: Server) -> None:
-    """A shop that is polled all day makes 2,160 entries in 90 days. A quarter of them shows the mean size."""
+    """A shop that is read every hour has 2,160 entries in 90 days. The test measures the mean size over 540 entries."""
     connection = connect(valkey.url)
     log = AuditLog(connection, Cursors([SEAL_KEY]), now=time.time)
     entries = 540
     now = int(time.time() * 1000)
-    for number in range(entries + 1):  # each read moves the counts of the hour before into the log
+    for number in range(entries + 1):  # each read moves the count of the hour before it into the log
         await log.append(SHOP, READ, times=120 + number % 7, since=now - (entries + 2 - number) * HOUR + number % 1000)
     await connection.close()
     (client,) = valkey.clients()

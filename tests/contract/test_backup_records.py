@@ -8,7 +8,7 @@ MEMBERS = 2_000
 
 
 async def test_a_remaining_member_is_read_while_other_members_are_removed(valkey: Server) -> None:
-    """The list of Pages to check changes like this: checked Pages move, and the others stay."""
+    """The list of Pages to check changes in this way: a Page that is checked moves, and the other Pages stay."""
     connection = connect(valkey.url, limits=PATIENT)
     try:
         await connection.command("ZADD", b"w:due", *(word for n in range(MEMBERS) for word in (n, b"p%d" % n)))

@@ -1,4 +1,4 @@
-"""All replicas share holds and paces, on every server."""
+"""All replicas share the holds and the paces of calls to Facebook, on every server."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ STATE = PageState(1_790_000_000_000, token_alive=True)
 async def enter(
     box: Budgets, page: PageId = PAGE, limit: Limit = "messenger", spacing: float = 0.5, patience: float = 4.0
 ) -> CallSlot:
-    """Enter a call for conversations, which are asked for at most twice per second for one Page."""
+    """Enter a call for conversations. One Page may make two such calls per second."""
     return await box.enter(SHOP, page, limit, spacing=spacing, patience=patience)
 
 
@@ -43,7 +43,7 @@ async def test_an_entry_returns_the_token_and_its_state(box: Box) -> None:
 
 
 async def test_an_entry_for_a_page_of_another_shop_is_refused(box: Box) -> None:
-    """Nothing is written for another shop, so its budget is not held or slowed."""
+    """The refused call writes nothing, so it does not hold or slow the budget of the other shop."""
     with pytest.raises(NotFound):
         await enter(box.budgets, OTHER_PAGE)
     with pytest.raises(NotFound):
@@ -54,7 +54,7 @@ async def test_an_entry_for_a_page_of_another_shop_is_refused(box: Box) -> None:
 
 
 async def test_two_replicas_share_one_pace(box: Box) -> None:
-    """For twelve calls at two per second, the last call waits five and a half seconds, whichever replica makes it."""
+    """Two replicas make twelve calls at two calls per second, so the last call waits five and a half seconds."""
     other = Budgets(box.connection, box.sealer, clock=time.monotonic)
     began = time.monotonic()
     entries = [await enter(budgets, patience=60) for _ in range(6) for budgets in (box.budgets, other)]
@@ -66,7 +66,7 @@ async def test_two_replicas_share_one_pace(box: Box) -> None:
 
 
 async def test_parallel_entries_get_different_times(box: Box) -> None:
-    """No two calls get the same time."""
+    """Each of eight parallel calls has another waiting time."""
     began = time.monotonic()
     entries = await asyncio.gather(*(enter(box.budgets, patience=60) for _ in range(8)))
     took = time.monotonic() - began
@@ -76,7 +76,9 @@ async def test_parallel_entries_get_different_times(box: Box) -> None:
 
 
 async def test_a_call_does_not_reserve_a_time_that_is_too_late_for_it(box: Box) -> None:
-    """The caller learns how long the wait would be. The next caller who can wait gets the place."""
+    """The refused caller gets the time that it would wait. The next caller that can wait so long gets the reserved
+    time.
+    """
     assert (await enter(box.budgets, spacing=10)).wait == 0
     refused = await enter(box.budgets, spacing=10, patience=4)
     again = await enter(box.budgets, spacing=10, patience=4)
@@ -94,7 +96,7 @@ async def test_each_page_and_each_budget_has_its_own_pace(box: Box) -> None:
 
 
 async def test_a_hold_stops_one_budget_of_one_page_on_every_replica(box: Box) -> None:
-    """A stopped call uses no place."""
+    """A call that a hold stops reserves no time."""
     await box.shops.connect(SHOP, OTHER_PAGE)
     await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     other = Budgets(box.connection, box.sealer, clock=time.monotonic)
@@ -110,7 +112,7 @@ async def test_a_hold_stops_one_budget_of_one_page_on_every_replica(box: Box) ->
 
 
 async def test_the_longer_of_two_holds_wins(box: Box) -> None:
-    """The order of the holds does not matter."""
+    """The longer hold wins, whether it comes first or second."""
     await box.budgets.hold(SHOP, PAGE, "pages", 300)
     await box.budgets.hold(SHOP, PAGE, "pages", 10)
     assert (await enter(box.budgets, limit="pages")).held > 290
@@ -133,8 +135,8 @@ async def test_a_hold_ends_by_itself(box: Box) -> None:
 
 
 async def test_a_page_near_its_limit_is_slowed_down(box: Box) -> None:
-    """Calls have a longer pause than their callers want. The last reported usage counts, and it can also end the
-    slowing.
+    """The pause between calls is then longer than the callers ask for. The usage that was reported last decides, and it
+    can also end the slowing.
     """
     await box.budgets.slow(SHOP, PAGE, "pages", 200, 300)
     assert (await enter(box.budgets, limit="pages", spacing=0)).wait == 0
@@ -149,7 +151,9 @@ async def test_a_page_near_its_limit_is_slowed_down(box: Box) -> None:
 
 
 async def test_every_budget_key_expires_after_all_its_times_have_passed(box: Box) -> None:
-    """The key expires a minute later, so a caller who wants a longer pause still finds the time of the last call."""
+    """The key expires a minute after the latest time in it, so a caller that asks for a longer pause still finds the
+    time of the last call.
+    """
     key = shop_keys(SHOP).budget(PAGE)
 
     async def seconds_left() -> float:
@@ -165,7 +169,7 @@ async def test_every_budget_key_expires_after_all_its_times_have_passed(box: Box
 
 
 async def test_a_hold_of_the_app_stops_this_replica_at_once_and_others_within_a_second(box: Box) -> None:
-    """The hold uses no place, and the longer of two holds wins."""
+    """A call that the hold stops reserves no time, and the longer of two holds wins."""
     clock = FakeClock()
     here, there = (Budgets(box.connection, box.sealer, clock=clock.seconds) for _ in range(2))
     assert (await enter(there, spacing=0)).held == 0

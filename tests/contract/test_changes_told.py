@@ -100,7 +100,7 @@ async def gone(box: Box, key: bytes) -> bool:
 
 
 async def test_followers_get_changes_at_once(box: Box) -> None:
-    """The changes come between the messages, in the order in which they happened."""
+    """Followers get changes and messages in the order in which they happened."""
     async with following(box) as follower:
         await box.put(text("m_1"))
         await box.put(edit("m_1", "b"))
@@ -128,8 +128,8 @@ async def test_the_event_of_a_purged_message_does_not_have_its_id(box: Box) -> N
 
 
 async def test_a_partial_purge_deletes_only_the_events_of_the_purged_messages(box: Box) -> None:
-    """The purge is of a conversation, a customer or a Page. Its events are hidden at the answer and are in no key when
-    the purge is complete.
+    """The test purges a conversation, a customer and a Page. The events of purged messages are hidden from the purge's
+    answer on, and no key has them when the purge is complete.
     """
     await box.shops.connect(SHOP, OTHER_PAGE)
     purges: list[tuple[str, dict[str, Any], Any]] = [
@@ -158,7 +158,9 @@ async def test_a_partial_purge_deletes_only_the_events_of_the_purged_messages(bo
 
 
 async def test_a_purge_of_the_shop_deletes_all_earlier_events(box: Box) -> None:
-    """A reader who comes back gets the purge, and the stream ends there. Then the reader gets the later events."""
+    """A reader who comes back gets the event of the purge, and the stream ends with it. On the next connection the
+    reader gets the later events.
+    """
     await box.put(text("m_1"), text("m_2"), text("m_3"))
     seen = await now(box)
     await box.put(edit("m_1", "b"), unsend("m_2"))
@@ -175,7 +177,7 @@ async def test_a_purge_of_the_shop_deletes_all_earlier_events(box: Box) -> None:
 
 
 async def test_a_change_of_a_message_that_is_hidden_but_not_yet_erased_makes_no_event(box: Box) -> None:
-    """An unsend or an edit between the purge's answer and the erasing leaves no id in the store."""
+    """An unsend or an edit may come after the purge's answer and before the erasing. It leaves no id in the store."""
     await box.put(text("m_1"), text("m_2"))
     seen = await now(box)
     args: list[Arg] = [KEYS.hash_tag, "shop", b"", "me", "", "", 0, 0]
@@ -187,7 +189,7 @@ async def test_a_change_of_a_message_that_is_hidden_but_not_yet_erased_makes_no_
 
 
 async def test_event_positions_stay_unique_when_the_newest_message_is_deleted(box: Box) -> None:
-    """A reader who has seen the change gets every later message."""
+    """A reader who has read to the last event gets every later message."""
     for n in range(20):
         await box.put(text(f"m_{n}"))
         await box.put(unsend(f"m_{n}"))

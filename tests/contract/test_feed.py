@@ -70,7 +70,7 @@ async def following(
 
 
 async def test_a_stored_message_is_announced(box: Box) -> None:
-    """Each follower gets each message in the order of their moments."""
+    """Each follower gets every message, in the order in which the store received the messages."""
     async with following(box, read_seconds=NEVER) as follower:
         for n in range(5):
             await box.put(text(f"m_{n}"))
@@ -115,7 +115,9 @@ async def test_reading_from_any_position_goes_on_without_gap_or_repetition(box: 
 
 
 async def test_a_stream_begins_at_the_requested_position(box: Box) -> None:
-    """It begins now, after an event, at a time, or with a gap."""
+    """The stream begins now, after an event, or at a time. If the requested position is not usable, the stream begins
+    now and reports a gap.
+    """
     timeline = box.timeline
     empty = await timeline.start(SHOP, None, None)
     assert abs(empty.now / 1_000_000 - time.time()) < 900, "of an empty shop it is some time ago"
@@ -138,7 +140,7 @@ async def test_a_stream_begins_at_the_requested_position(box: Box) -> None:
 
 
 async def test_a_position_too_far_back_causes_a_gap(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exactly the limit is sent again."""
+    """The stream sends at most `BACKLOG` old events again. With one event more it reports a gap."""
     assert BACKLOG >= 10_000
     monkeypatch.setattr("cache.live.timeline.BACKLOG", 3)
     timeline = box.timeline
@@ -150,7 +152,7 @@ async def test_a_position_too_far_back_causes_a_gap(box: Box, monkeypatch: pytes
 
 
 async def test_a_follower_of_one_shop_gets_no_event_of_another_shop(box: Box) -> None:
-    """The follower does not get the earlier messages of the other shop either."""
+    """The follower gets only the message of its own shop."""
     other, page = ShopId("shop-2"), PageId("104200000000002")
     await box.shops.connect(other, page)
     async with following(box, other) as follower:
@@ -161,7 +163,7 @@ async def test_a_follower_of_one_shop_gets_no_event_of_another_shop(box: Box) ->
 
 
 async def test_messages_that_arrive_while_a_follower_pauses_come_together(box: Box) -> None:
-    """The follower gets nothing for as long as it asked."""
+    """A follower can ask for a pause. It gets nothing during the pause, and then all messages in one part."""
     asked: list[float] = []
     rested = asyncio.Event()
 
@@ -193,7 +195,7 @@ async def test_messages_that_arrive_while_a_follower_pauses_come_together(box: B
 
 
 async def test_a_follower_that_stops_and_starts_again_gets_new_messages(box: Box) -> None:
-    """This is true at once, while the channel is still open. Many shops share one connection."""
+    """The second start may come at once, while the channel of the first is still open. Many shops share one connection."""
     feed, announcements = make_feed(box, read_seconds=NEVER)
     running = asyncio.create_task(announcements.run())
 

@@ -22,9 +22,7 @@ OTHER = ShopId("another-shop")
 
 
 async def _until_refused(call: Callable[[int], Awaitable[object]], most: int) -> str:
-    """Returns the reason of the refusal. It must come after exactly this number of calls, also if all calls come at
-    once.
-    """
+    """Returns the reason of the refusals. All calls come at the same time, and exactly `most` of them must succeed."""
     results = await asyncio.gather(*(call(number) for number in range(most + 3)), return_exceptions=True)
     refusals = [result for result in results if isinstance(result, PageInboxError)]
     assert len(results) - len(refusals) == most, results
@@ -61,8 +59,8 @@ async def test_a_shop_has_a_limit_of_blocked_conversations(box: Box, monkeypatch
 
 
 async def test_a_shop_has_a_limit_of_purges_in_thirty_days(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Purges of every kind count together. A purge of everything is still possible, and there is no limit for an
-    operator or Facebook.
+    """Purges of all kinds count together. A purge of the whole shop is still possible at the limit. Purges by an
+    operator or by Facebook have no limit.
     """
     monkeypatch.setattr(limits, "PURGES_IN_30_DAYS", 4)
     purger = box.purger
@@ -74,7 +72,7 @@ async def test_a_shop_has_a_limit_of_purges_in_thirty_days(box: Box, monkeypatch
     with pytest.raises(limits.RateReached):
         await purger.purge_conversation(SHOP, ConversationId(f"{PAGE}_1"), "me")
     await box.erased()
-    for _ in range(6):  # no other call uses up the right to delete everything, because the oldest receipts are removed
+    for _ in range(6):  # a purge of the whole shop is never refused here, because the oldest receipts are removed
         assert (await purger.purge_shop(SHOP, "me")).what == "shop"
         await box.erased()
     assert len([key for key in await box.keys() if key.startswith(b"j:{%b}" % SHOP.encode())]) <= 5
@@ -86,7 +84,9 @@ async def test_a_shop_has_a_limit_of_purges_in_thirty_days(box: Box, monkeypatch
 
 
 async def test_a_shop_has_a_limit_of_unfinished_purges(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The messages of all purges are hidden at once. Two purges at a time erase."""
+    """A purge of the whole shop is still possible at the limit. Each purge hides its messages at once, but only two
+    purges erase at the same time.
+    """
     monkeypatch.setattr(limits, "OPEN_PURGES", 0)
     with pytest.raises(limits.RateReached):
         await box.purger.purge_conversation(SHOP, ConversationId(f"{PAGE}_1"), "me")
@@ -96,7 +96,9 @@ async def test_a_shop_has_a_limit_of_unfinished_purges(box: Box, monkeypatch: py
 
 
 async def test_a_shop_has_a_limit_of_changes_in_a_day(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reads do not count. A refused change makes no audit entry. After a pause, one more purge is always possible."""
+    """Reads do not count. A refused change makes no audit entry. When `DELETION_PAUSE_SECONDS` have passed, one more
+    purge is possible.
+    """
     monkeypatch.setattr(limits, "CHANGES_PER_DAY", 3)
     log = AuditLog(box.connection, Cursors([SEAL_KEY]), now=time.time)
 

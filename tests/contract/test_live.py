@@ -77,8 +77,9 @@ async def test_a_follower_gets_a_notice_and_the_store_keeps_no_part_of_it(box: B
 
 
 async def test_a_notice_is_not_sent_without_a_permitted_listener(box: Box) -> None:
-    """The reason is one of these: there is no listener or no such Page, the Page or the shop is paused, or the
-    conversation is blocked."""
+    """No notice is sent if nobody listens, if no shop has the Page, if the Page or the shop is paused, or if the
+    conversation is blocked.
+    """
     other = PageId("104200000000002")
     async with telling(box) as live:
         live.send_soon([notice()])
@@ -99,7 +100,7 @@ async def test_a_notice_is_not_sent_without_a_permitted_listener(box: Box) -> No
 
 
 async def test_a_notice_of_a_moved_page_goes_to_its_new_shop(box: Box) -> None:
-    """The old shop gets nothing, although a process remembers its route."""
+    """The old shop gets nothing, although the process still remembers that the Page belonged to this shop."""
     new = ShopId("shop-2")
     async with telling(box) as live, following(box) as old, following(box, new) as follower:
         live.send_soon([notice("first")])
@@ -115,7 +116,7 @@ async def test_a_notice_of_a_moved_page_goes_to_its_new_shop(box: Box) -> None:
 
 
 async def test_notices_above_the_limit_are_dropped_and_counted(box: Box) -> None:
-    """The caller who brings the notices does not wait."""
+    """The caller that sends the notices does not wait."""
     live = Live(box.connection, box.shops, box.sealer, box.metrics)
     live.send_soon([notice()] * (WAITING + 10))
     live.send_soon([notice()] * 5)

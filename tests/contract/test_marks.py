@@ -23,7 +23,9 @@ Process = tuple[Marks, Registry]
 
 @pytest.fixture
 async def processes() -> AsyncIterator[Callable[[str], Callable[[], Process]]]:
-    """Returns, for a store's address, a function that makes the registry knowledge of one process."""
+    """Returns a function that takes a store's address. Each call of its result makes the marks and the registry of a
+    new process.
+    """
     async with AsyncExitStack() as stack:
         words = iter("abcdefgh")
 
@@ -40,7 +42,9 @@ async def processes() -> AsyncIterator[Callable[[str], Callable[[], Process]]]:
 
 @pytest.fixture
 def process(store: Server, processes: Callable[[str], Callable[[], Process]]) -> Callable[[], Process]:
-    """Each call makes another process, on each server in turn. No Page was ever connected there."""
+    """Returns a function that makes a new process at each call. The test runs on each server in turn, and no Page was
+    ever connected on it.
+    """
     store.flush()
     return processes(store.url)
 
@@ -55,18 +59,18 @@ async def is_lost(call: Awaitable[object]) -> bool:
 
 
 async def refused(shops: Registry, page: PageId = PAGE) -> bool:
-    """Returns True if the lookup of the Page reports a loss, and False if no shop has the Page."""
+    """Returns True if the lookup of the Page reports a loss or a shop, and False if it finds that no shop has the Page."""
     return await is_lost(shops.owner(page)) or await shops.owner(page) is not None
 
 
 def holders(store: Server, key: bytes) -> Iterator[redis.Redis]:
-    """Returns the node that has a key."""
+    """Yields each node that has the key."""
     return (client for client in store.clients() if client.keys(key))
 
 
 async def test_a_store_that_never_had_a_page_is_not_a_loss(process: Callable[[], Process]) -> None:
-    """A delivery is refused because this may be the wrong Redis. Nothing is written, and a shop reads that it has no
-    Page.
+    """A delivery is refused, because the operator may have configured the wrong Redis. Nothing is written. A shop that
+    reads its Pages gets an empty list.
     """
     marks, shops = process()
     with pytest.raises(Unavailable) as raised:
@@ -89,8 +93,8 @@ async def test_a_page_that_is_connected_and_disconnected_is_not_a_loss(process: 
 async def test_every_process_detects_an_emptied_store_after_one_process_has_detected_it(
     store: Server, process: Callable[[], Process]
 ) -> None:
-    """A process that remembers Pages detects the loss. A process that starts later knows it from the first mark. Reads
-    of such a shop are refused too.
+    """A process that remembers Pages detects the loss. A process that starts later finds the loss in the first mark.
+    Reads of a shop with lost Pages are refused too.
     """
     marks, shops = process()
     await shops.connect(SHOP, PAGE)
@@ -107,8 +111,8 @@ async def test_every_process_detects_an_emptied_store_after_one_process_has_dete
 async def test_a_page_connected_after_a_loss_is_served_and_the_other_pages_stay_lost(
     store: Server, process: Callable[[], Process]
 ) -> None:
-    """This is true even if a process connected it that did not know of the loss, because the other processes remember
-    another word.
+    """The process that connects the Page may not know of the loss. The other processes still detect the loss, because
+    they remember another word of the marks.
     """
     marks, shops = process()
     await shops.connect(SHOP, PAGE)
@@ -179,7 +183,7 @@ async def test_a_store_without_marks_gets_them_when_a_page_is_found(
 async def test_an_interrupted_first_write_of_the_marks_is_finished_and_is_not_a_loss(
     store: Server, process: Callable[[], Process]
 ) -> None:
-    """The first mark says that the other marks are not all written."""
+    """The first mark says that some of the other marks are not written yet."""
     _, shops = process()
     await shops.connect(SHOP, PAGE)
     first = mark_keys(clustered=False)[0]
@@ -200,8 +204,8 @@ async def test_an_interrupted_first_write_of_the_marks_is_finished_and_is_not_a_
 async def test_every_process_detects_one_empty_node_of_a_cluster_as_a_loss(
     flushed: Callable[[str], Server], processes: Callable[[str], Callable[[], Process]], empty: int
 ) -> None:
-    """A new process detects it too, because the other nodes have their marks. A shop whose keys are complete is served.
-    After the operator accepts the loss, the service finds the remaining data of a shop again.
+    """A new process detects the loss too, because the other nodes still have their marks. A shop that has lost no key
+    is served. After the operator accepts the loss, the service finds the remaining data of a shop again.
     """
     cluster = flushed("cluster")
     cluster.flush()

@@ -112,7 +112,7 @@ async def test_a_purge_that_a_crash_interrupts_is_finished_at_the_next_start(box
     await fill(box)
     receipt = await box.purger.purge_shop(SHOP, "owner")
     await box.erased()
-    # This is the state after a crash: hidden, noted, and not erased.
+    # This is the state after a crash: the messages are hidden, the purge is noted, and nothing is erased.
     keys = shop_keys(SHOP)
     await box.put(*(text(f"more-{n}", sent_at=None) for n in range(60)))
     at = await box.connection.command("ZRANGE", keys.shop_index, -1, -1, "WITHSCORES")
@@ -122,7 +122,7 @@ async def test_a_purge_that_a_crash_interrupts_is_finished_at_the_next_start(box
     await box.connection.command("ZADD", "purges", int(time.time()) - 60, f"{receipt.id} {SHOP}")
     await box.connection.command("EXPIRE", "purges", 60)
     assert len(await values(box)) == 60
-    # Messages after the purge stay: in a conversation that was purged, and in a new one.
+    # Messages after the purge stay, in a purged conversation and in a new conversation.
     new = int(time.time() * 1000) + 1000
     await box.put(text("new", sent_at=new), text("new-anna", customer=ANNA, sent_at=new), text("new-2", sent_at=new))
     await box.store.eraser.resume_once()

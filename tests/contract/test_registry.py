@@ -39,7 +39,7 @@ async def record(box: Box) -> dict[str, Any]:
 
 
 async def test_a_token_is_stored_encrypted_and_read_back_decrypted(box: Box) -> None:
-    """The state of the token comes with it. Neither the shop's record nor any other key shows the token."""
+    """The read returns the state of the token too. No key shows the token, and the shop's record does not show it."""
     assert await box.shops.credentials(SHOP, PAGE) is None
     kept = await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     assert (kept.id, kept.state, kept.status) == (PAGE, STATE, "connected")
@@ -90,7 +90,7 @@ async def test_a_state_of_an_old_token_is_not_stored_for_a_newer_token(box: Box)
 
 
 async def test_disconnecting_forgets_token_state_and_budgets_in_the_same_step(box: Box) -> None:
-    """A later connection of the shop starts with nothing."""
+    """If the shop connects the Page again, it finds no old token, state or budget."""
     await box.shops.connect(SHOP, OTHER_PAGE)
     for page in (PAGE, OTHER_PAGE):
         await box.put(text("m_1", page=page))
@@ -109,7 +109,9 @@ async def test_disconnecting_forgets_token_state_and_budgets_in_the_same_step(bo
 
 
 async def test_a_page_with_a_token_is_not_taken_from_its_shop(box: Box) -> None:
-    """The step that would take the Page decides, because the token may have been added a moment before."""
+    """The step that would take the Page checks for the token, because the shop may have added the token a moment
+    before.
+    """
     await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     with pytest.raises(PageTaken):
         await box.purger.purge_page(SHOP, PAGE, "facebook", without_token=True)
@@ -177,7 +179,7 @@ async def test_the_time_of_the_last_event_of_a_page_is_stored(box: Box) -> None:
         return (await box.shops.page(SHOP, page)).last_event_at
 
     async def comes(*events: Any) -> None:
-        """Note an event now, although the event before was long ago."""
+        """Put events, when the noted time of the last event is long ago. The noted time must then be about now."""
         await box.connection.command("HSET", shop_keys(SHOP).registry, f"l:{PAGE}", 1)
         began = int(time.time() * 1000)
         await box.put(*events)
@@ -201,7 +203,9 @@ async def test_the_time_of_the_last_event_of_a_page_is_stored(box: Box) -> None:
 
 
 async def _moved(box: Box, first: int | None) -> bool:
-    """Store one event. Returns True if the noted time has changed. It may change only after more than a second."""
+    """Store one event. Returns True if the noted time has changed. The time changes only if more than a second has
+    passed.
+    """
     await box.put(text("again"))
     noted = (await box.shops.page(SHOP, PAGE)).last_event_at
     assert noted is not None
@@ -211,7 +215,7 @@ async def _moved(box: Box, first: int | None) -> bool:
 
 
 async def test_a_last_event_time_in_the_future_is_corrected(box: Box) -> None:
-    """Otherwise the Page would not count as silent until the real time reaches the noted time."""
+    """Without the correction, the Page could not count as silent before the real time reaches the noted time."""
     ahead = int(time.time() * 1000) + 86_400_000
     await box.connection.command("HSET", shop_keys(SHOP).registry, f"l:{PAGE}", ahead)
     await box.put(text("m_1"))
@@ -231,7 +235,9 @@ async def test_a_repeated_write_of_the_state_of_a_page_adds_no_field(box: Box) -
 
 
 class RestoredMeanwhile:
-    """A registry whose data come back after the first look at a Page's claim, before the look at the marks."""
+    """A registry whose data are restored during a lookup: after the first look for the Page's shop, and before the
+    check of the marks.
+    """
 
     def __init__(self, shops: Registry) -> None:
         self.looks = 0
@@ -239,13 +245,13 @@ class RestoredMeanwhile:
         self._claimant = shops.claimant
 
     async def claimant(self, page: PageId) -> ShopId | None:
-        """Find no claim at the first look, and the true one from then on."""
+        """Returns no shop at the first look, and the true shop at each later look."""
         self.looks += 1
         return None if self.looks == 1 else await self._claimant(page)
 
 
 async def test_a_page_is_found_if_redis_is_restored_during_the_lookup(box: Box) -> None:
-    """A delivery for an unknown Page is answered 200 and dropped."""
+    """If the Page counted as unknown, its delivery would be answered 200 and dropped."""
     await box.shops.connect(SHOP, PAGE)
     meanwhile: Any = RestoredMeanwhile(box.shops)
     route = await Routes(box.connection, meanwhile, box.secrets).find(PAGE)

@@ -1,4 +1,6 @@
-"""Paused Pages and blocked conversations: the step that writes also refuses, on every server."""
+"""Paused Pages and blocked conversations: the step that writes a message also checks whether it must refuse it, on
+every server.
+"""
 
 import time
 
@@ -38,8 +40,8 @@ async def test_a_paused_page_stores_no_message_and_other_pages_continue(box: Box
 
 
 async def test_a_pause_ends_at_its_time_without_a_further_write(box: Box) -> None:
-    """This is true for the pause of a shop and of a Page, for messages, for early edits and for
-    readers of the state.
+    """The pause may be of a shop or of a Page. After its end, messages and early edits are stored, and readers of the
+    state see no pause.
     """
     now = int(time.time() * 1000)
     later, earlier = now + 3_600_000, now - 1
@@ -59,7 +61,7 @@ async def test_a_pause_ends_at_its_time_without_a_further_write(box: Box) -> Non
 
 
 async def test_a_paused_page_still_applies_edits_and_unsends_to_stored_messages(box: Box) -> None:
-    """A paused Page acts like a paused shop: an unsent message must be removed."""
+    """A paused shop does the same, because an unsent message must be removed."""
     await box.put(text("m_1", customer=ANNA), text("m_2", customer=ANNA))
     await box.shops.pause_page(SHOP, PAGE, paused=True)
     assert await box.put(edit("m_1"), Unsend(MessageId("m_2"), PAGE, None)) == ["edited", "unsent"]
@@ -98,7 +100,7 @@ async def test_a_blocked_conversation_stores_no_message_and_other_conversations_
 
 
 async def test_an_edit_does_not_change_a_stored_message_of_a_blocked_conversation(box: Box) -> None:
-    """The customer was blocked and the stored messages stayed."""
+    """The block left the stored messages in the store. An unsend still removes one of them."""
     await box.put(text("m_1", "before", customer=ANNA))
     await box.blocked.block(SHOP, ANNAS)
     assert await box.put(edit("m_1")) == ["blocked"]
@@ -140,8 +142,8 @@ async def test_only_a_conversation_with_one_of_the_shops_pages_can_be_blocked(bo
 
 
 async def test_a_customer_is_deleted_at_every_page_by_the_id_alone(box: Box) -> None:
-    """One receipt covers all Pages. Waiting edits are deleted, and events on their way are not stored. Other customers
-    stay.
+    """One receipt covers all Pages. Waiting edits are deleted, and events that arrive late are not stored. The data of
+    other customers stay.
     """
     await box.shops.connect(SHOP, OTHER_PAGE)
     before = int(time.time() * 1000) - 5
@@ -164,14 +166,14 @@ async def test_a_customer_is_deleted_at_every_page_by_the_id_alone(box: Box) -> 
 
 
 async def test_a_customer_of_a_shop_without_pages_is_deleted_too(box: Box) -> None:
-    """There is no data, and a receipt says so."""
+    """The shop has no data of the customer, and the receipt says so."""
     receipt = await box.customers.purge(ShopId("shop-2"), ANNA, "owner")
     await box.erased()
     assert (await box.purger.receipt(ShopId("shop-2"), receipt.id)).complete
 
 
 async def test_a_purge_of_listed_customers_deletes_those_with_stored_data(box: Box) -> None:
-    """Thousands of unknown ids cause one lookup each and store nothing."""
+    """Each unknown id costs one lookup and stores nothing, even if the list has thousands."""
     listed = [Psid(f"{7_000_000_000_100_000 + n}") for n in range(2500)]
     await box.put(*(text(f"m_{n}", customer=listed[n * 4]) for n in range(600)))
     await box.put(text("other", customer=BORA))

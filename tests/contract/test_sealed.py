@@ -42,7 +42,7 @@ async def value_of(box: Box, mid: str) -> bytes:
 
 
 def told(field: bytes, mid: str, value: bytes) -> dict[str, Any]:
-    """Returns the text that a person reads who has a copy of the record and of the value, and the key."""
+    """Returns what a person can read who has the key, a copy of the shop's secret, and a copy of the value."""
     return opened(SEAL_KEY, SHOP, field, KEYS.message_id(PAGE, MessageId(mid)), value)
 
 
@@ -52,15 +52,15 @@ def sealer(*keys: Secret) -> Sealer:
 
 
 async def fill(box: Box) -> None:
-    """Store two messages, one of them edited, and an edit that waits."""
+    """Store a message, an edited message, and an edit whose message has not arrived."""
     await box.put(text("m_1", CANARY, customer=PSID), text("m_2", CANARY, customer=PSID))
     await box.put(Edit(MessageId("m_2"), PAGE, PSID, 1, f"{CANARY} edited", None))
     await box.put(Edit(MessageId("m_early"), PAGE, PSID, 1, CANARY, None))
 
 
 def unpacked(value: bytes) -> bytes:
-    """Returns all text that can be read from a value without a key, wherever in the value a compressed text may begin.
-    Compression hides words, but everyone can undo it.
+    """Returns all text that a person can read from a value without a key. Compression hides words, but needs no key, so
+    the function tries to decompress from every byte of the value.
     """
     found = []
     for start in range(len(value)):
@@ -70,7 +70,9 @@ def unpacked(value: bytes) -> bytes:
 
 
 async def test_a_stored_value_does_not_show_its_text_without_a_key(box: Box) -> None:
-    """This is true for edits too. The test also shows that it would find the words in an unencrypted value."""
+    """A stored edit does not show its text either. The test also checks that its search finds the words in an
+    unencrypted value.
+    """
     await fill(box)
     for mid in ("m_1", "m_2", "m_early"):
         assert CANARY.encode() not in unpacked(await value_of(box, mid))
@@ -79,7 +81,7 @@ async def test_a_stored_value_does_not_show_its_text_without_a_key(box: Box) -> 
 
 
 async def test_a_stored_value_is_decrypted_with_the_secret_of_the_shop_and_the_key(box: Box) -> None:
-    """Messages, edited messages and waiting edits need both. With only one of the two they cannot be decrypted."""
+    """The test decrypts a message, an edited message and a waiting edit with the secret and the key."""
     await fill(box)
     field = await secret_of(box)
     texts = [told(field, mid, await value_of(box, mid))["text"] for mid in ("m_1", "m_2", "m_early")]
@@ -88,7 +90,9 @@ async def test_a_stored_value_is_decrypted_with_the_secret_of_the_shop_and_the_k
 
 
 async def test_swapped_and_copied_values_cannot_be_decrypted_and_other_values_are_read(box: Box) -> None:
-    """A value does not open under another message's key or in another shop. The log names values that are left out."""
+    """A value cannot be decrypted under another message's key or in another shop. A reader leaves the value out, and
+    the log names it.
+    """
     await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
     await box.put(text("m_1"), text("m_2"), text("m_3"))
     await box.put(text("m_1", page=OTHER_PAGE), shop=OTHER_SHOP)
@@ -107,7 +111,7 @@ async def test_swapped_and_copied_values_cannot_be_decrypted_and_other_values_ar
 
 
 async def test_a_secret_of_another_shop_decrypts_no_message(box: Box) -> None:
-    """A secret in the record of another shop is refused like a secret whose key is missing."""
+    """A secret that is copied into another shop's record is refused, as a secret is whose key is missing."""
     await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
     await box.put(text("m_1"))
     await box.put(text("m_1", page=OTHER_PAGE), shop=OTHER_SHOP)
@@ -119,7 +123,9 @@ async def test_a_secret_of_another_shop_decrypts_no_message(box: Box) -> None:
 
 
 async def test_a_purged_shops_secret_is_gone_before_its_messages_are_erased(box: Box) -> None:
-    """No key opens a copy that has the values but no longer the field. The next messages have another secret."""
+    """A copy of the store that was made after the purge has no secret, so no key decrypts its old values. The next
+    messages use another secret.
+    """
     await fill(box)
     before, value = await secret_of(box), await value_of(box, "m_1")
     receipt = await box.purger.purge_shop(SHOP, "owner")
@@ -138,8 +144,8 @@ async def test_a_purged_shops_secret_is_gone_before_its_messages_are_erased(box:
 
 
 async def test_a_writer_that_does_not_know_of_a_purge_uses_the_new_secret_and_loses_no_message(box: Box) -> None:
-    """The writer's next message uses the new secret. The old secret does not come back, even if the writer offers it
-    late.
+    """The writer still remembers the old secret, but stores its next message with the new secret. The old secret does
+    not come back.
     """
     other = make_box(box.connection)
     await box.put(text("m_1"))
@@ -193,7 +199,7 @@ async def test_every_message_is_readable_or_deleted_after_parallel_writes_and_pu
 
 
 async def test_a_shop_without_stored_messages_gets_a_new_secret(box: Box) -> None:
-    """Copies of its earlier messages cannot be decrypted again. So idle shops do not need an old key."""
+    """Copies of the shop's earlier messages can then never be decrypted. An idle shop therefore needs no old key."""
     await fill(box)
     before = await secret_of(box)
     await box.put(text("m_3"))
@@ -216,8 +222,8 @@ async def test_a_shop_without_stored_messages_gets_a_new_secret(box: Box) -> Non
 
 
 async def test_every_message_stays_readable_during_a_change_of_keys(box: Box) -> None:
-    """The keys are first the old one, then old and new in all processes, then new and old, then the new one. Only the
-    secret of each shop is encrypted again.
+    """The processes first have the old key, then the old and the new key, then the new key before the old key, and in
+    the end only the new key. Only the secret of each shop is encrypted again.
     """
     await fill(box)
     value = await value_of(box, "m_1")
@@ -242,7 +248,7 @@ async def test_every_message_stays_readable_during_a_change_of_keys(box: Box) ->
 
 
 async def test_a_shop_with_a_lost_key_works_again_after_a_purge(box: Box) -> None:
-    """The purge needs no key. Before the purge nothing of the shop is overwritten."""
+    """The purge needs no key. Before the purge, no value of the shop is overwritten."""
     await fill(box)
     lacking = make_box(box.connection, seal_keys=(NEW_KEY,))
     with pytest.raises(Unavailable):
@@ -255,7 +261,7 @@ async def test_a_shop_with_a_lost_key_works_again_after_a_purge(box: Box) -> Non
 
 
 async def test_a_shop_without_a_page_gets_no_secret(box: Box) -> None:
-    """A delivery of a stranger stores nothing."""
+    """A delivery for a Page that no shop has stores nothing."""
     assert await box.put(text("m_1"), shop=OTHER_SHOP) == ["unknown_page"]
     assert await box.put(Edit(MessageId("m_2"), PAGE, None, 1, "x", None), shop=OTHER_SHOP) == ["unknown_page"]
     await box.shops.pause(SHOP, True)

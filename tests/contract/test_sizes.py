@@ -1,5 +1,5 @@
-"""Messages that are short in the store and long as JSON: every read takes them in parts, and takes
-each message once.
+"""Some messages are short in the store and long as JSON. Every read returns such messages in parts, and each message
+once.
 """
 
 import secrets
@@ -23,12 +23,12 @@ COUNT = 80
 WORDS = "\x01" * 20_000
 PAGES = -(-COUNT // (PAGE_BYTES // 120_000 + 1))
 LONGEST = 125_000
-"""Bytes of such a message as JSON."""
+"""Bytes of one of these long messages as JSON."""
 
 
 @pytest.fixture(autouse=True)
 async def long_messages(box: Box) -> list[str]:
-    """Store ten MB of JSON, each message of another customer. Returns the ids, newest first."""
+    """Store messages that have ten MB as JSON, each from another customer. Returns the ids, newest first."""
     await box.put(*(text(f"m_{n}", WORDS, customer=Psid(f"{7_000_000_000_000_000 + n}")) for n in range(COUNT)))
     return [f"m_{number}" for number in reversed(range(COUNT))]
 
@@ -47,7 +47,7 @@ def _size(items: Sequence[KeptMessage]) -> int:
 
 
 async def test_a_page_of_messages_ends_early_and_its_cursor_goes_on(box: Box, long_messages: list[str]) -> None:
-    """This is true with and without a filter. A smaller limit still counts."""
+    """A page ends early with and without a filter. The caller's limit still applies if it is smaller."""
     for limit, filters in ((100, {}), (100, {"direction": "in"}), (COUNT, {}), (7, {"page": PAGE})):
         found, cursor, sizes = [], None, []
         while True:
@@ -64,7 +64,7 @@ async def test_a_page_of_messages_ends_early_and_its_cursor_goes_on(box: Box, lo
 
 
 async def test_a_page_of_conversations_ends_early_and_its_cursor_goes_on(box: Box, long_messages: list[str]) -> None:
-    """This is true even if some conversations have moved since the walk began."""
+    """The cursor works even if some conversations have moved since the walk began."""
     expected = [conversation_of(PAGE, Psid(f"{7_000_000_000_000_000 + n}")) for n in reversed(range(COUNT))]
     found, cursor, sizes = [], None, []
     while True:
@@ -88,7 +88,7 @@ async def test_an_export_is_read_in_small_parts(box: Box, long_messages: list[st
 
 
 async def test_a_stream_is_read_in_small_parts(box: Box, long_messages: list[str]) -> None:
-    """Each event comes once and in order. Only the end is an empty part."""
+    """Each event comes once and in order. Only the last part is empty."""
     position, found = 0, []
     while (stretch := await box.timeline.read(SHOP, position)).events:
         assert sum(len(event_json(event)) for event in stretch.events) < READ_BYTES + LONGEST
@@ -99,7 +99,7 @@ async def test_a_stream_is_read_in_small_parts(box: Box, long_messages: list[str
 
 
 async def test_a_message_larger_than_a_part_is_still_returned(box: Box, long_messages: list[str]) -> None:
-    """The message is five MB of JSON that Redis cannot make shorter than a part."""
+    """The message has five MB as JSON, and its compressed form is still larger than a part."""
     await box.put(text("m_longest", _incompressible()))
     page = await box.reader.messages(SHOP, MessageQuery(limit=100))
     assert _ids(page.items) == ["m_longest"]
@@ -109,7 +109,7 @@ async def test_a_message_larger_than_a_part_is_still_returned(box: Box, long_mes
 
 
 async def test_each_reply_of_a_page_of_conversations_is_bounded(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Redis cannot make these messages shorter. They have 5 MB in all."""
+    """Compression does not make these messages shorter. Together they have 5 MB."""
     for number in range(40):
         await box.put(text(f"m_random_{number}", secrets.token_hex(120_000), customer=Psid(f"{number}")))
     replies: list[int] = []

@@ -1,4 +1,6 @@
-"""Staff's marks of conversations are encrypted, expire with the conversation and are deleted by every purge."""
+"""The staff's marks on conversations are encrypted. A mark expires with its conversation, and every purge of the
+conversation deletes it.
+"""
 
 import asyncio
 from base64 import b64encode
@@ -43,7 +45,7 @@ async def mark_keys(box: Box) -> list[bytes]:
 
 
 async def test_a_mark_is_shown_with_its_conversation_and_a_new_one_replaces_it(box: Box) -> None:
-    """The mark is encrypted and has the time when it was made."""
+    """The stored mark is encrypted. The answer has the time when the mark was made."""
     await box.put(text("m_1", customer=ANNA), text("m_2", customer=BORA))
     await mark(box, ANNAS, "VIP")
     at = await mark(box, ANNAS, "paid", "ដឹកជញ្ជូន")
@@ -54,9 +56,7 @@ async def test_a_mark_is_shown_with_its_conversation_and_a_new_one_replaces_it(b
 
 
 async def test_a_mark_expires_with_its_conversation(box: Box) -> None:
-    """Its expiry time is that of the newest message, to the millisecond. A conversation without
-    messages has no mark.
-    """
+    """The mark and the newest message expire at the same millisecond. A conversation without messages has no mark."""
     with pytest.raises(NotFound):
         await mark(box)
     await box.put(text("m_1", customer=ANNA))
@@ -64,7 +64,7 @@ async def test_a_mark_expires_with_its_conversation(box: Box) -> None:
     index = KEYS.conversation_index(KEYS.conversation_tag(ANNAS))
     for batch in ([text("m_2", customer=ANNA)], [text(f"m_{n}", customer=one) for n, one in ((3, ANNA), (4, BORA))]):
         earlier = await box.connection.command("PEXPIRETIME", ANNAS_KEY) - 10_000
-        for key in (ANNAS_KEY, index):  # as if the messages before were ten seconds old
+        for key in (ANNAS_KEY, index):  # as if the earlier messages were ten seconds old
             await box.connection.command("PEXPIREAT", key, earlier)
         await box.put(*batch)
         end = await box.connection.command("PEXPIRETIME", ANNAS_KEY)
@@ -88,8 +88,8 @@ async def test_a_mark_is_deleted_with_the_last_message_of_its_conversation(box: 
 
 @pytest.mark.parametrize("what", ["shop", "page", "customer", "conversation"])
 async def test_every_kind_of_purge_deletes_the_mark_of_a_conversation(box: Box, what: str) -> None:
-    """Readers do not see it from the answer on, and it leaves the memory when the purge is complete. This is true even
-    if the customer writes again.
+    """Readers do not see the mark from the purge's answer on, and Redis does not have it when the purge is complete. A
+    new message of the customer does not bring it back.
     """
     purges: dict[str, Callable[[], Awaitable[object]]] = {
         "shop": lambda: box.purger.purge_shop(SHOP, "me"),
@@ -121,8 +121,8 @@ async def test_every_kind_of_purge_deletes_the_mark_of_a_conversation(box: Box, 
 
 
 async def test_a_mark_that_is_hidden_and_not_erased_yet_is_not_shown(box: Box) -> None:
-    """It does not come with the customer's next message, and viewers do not get it. A hidden conversation cannot be
-    marked again.
+    """The customer's next message does not bring the mark back, and viewers do not get it. A hidden conversation cannot
+    be marked.
     """
     await box.put(text("m_1", customer=ANNA))
     seen = (await box.timeline.start(SHOP, None, None)).now
@@ -144,7 +144,7 @@ async def test_a_mark_that_is_hidden_and_not_erased_yet_is_not_shown(box: Box) -
 
 
 async def test_connected_viewers_get_a_mark_at_once_and_returning_viewers_get_the_last_mark(box: Box) -> None:
-    """The event is `marked`."""
+    """Both get the event `marked`."""
     await box.put(text("m_1", customer=ANNA))
     seen = (await box.timeline.start(SHOP, None, None)).now
     async with following(box) as follower:
@@ -185,7 +185,7 @@ async def test_a_shops_labels_are_sealed_and_replaced_as_one_list(box: Box) -> N
 
 
 async def test_a_list_of_labels_is_sealed_again_with_the_first_key(box: Box) -> None:
-    """This happens at a read. A list that no key decrypts counts as empty, and a new list replaces it."""
+    """A read encrypts the list again. A list that no key decrypts is read as empty, and a new list replaces it."""
     new, lost = Secret(b64encode(bytes(32)).decode()), Secret(b64encode(bytes([1] * 32)).decode())
     await box.labels.replace(SHOP, ("VIP",))
     assert await make_box(box.connection, seal_keys=(new, SEAL_KEY)).labels.read(SHOP) == ("VIP",)

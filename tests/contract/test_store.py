@@ -224,7 +224,7 @@ async def test_conversations_come_newest_first_with_count_and_last_message(box: 
 async def test_an_expired_message_is_not_counted_in_its_conversation(box: Box) -> None:
     first, second = make_box(box.connection, ttl=2), make_box(box.connection, ttl=60)
     await first.put(text("m_1"))
-    await second.put(text("m_2"))  # keeps the index after the end of the first message
+    await second.put(text("m_2"))  # the second message keeps the index after the first message has expired
     assert [c["message_count"] for c in await second.walk_conversations()] == [2]
 
     async def first_is_gone() -> bool:
@@ -234,7 +234,7 @@ async def test_an_expired_message_is_not_counted_in_its_conversation(box: Box) -
     await second.put(text("m_3"))
 
     async def only_the_new_count() -> bool:
-        # For `first`, each message is too old after two seconds. On a busy machine no message may be left.
+        # `first` hides each message after two seconds. A busy machine may be so slow that no message is left.
         return sum(int(c["message_count"]) for c in await first.walk_conversations()) <= 1
 
     await wait_until(only_the_new_count)
@@ -249,7 +249,7 @@ async def test_conversations_that_become_active_during_a_walk_are_neither_skippe
     while True:
         slice_ = await box.store.conversations.conversations(SHOP, limit=3, cursor=cursor, page=None)
         seen += [item.customer for item in slice_.items]
-        # The last two in line move to the front, one that was already returned moves too, and one is new.
+        # Two move to the front from the end of the list, one that the walk has returned moves too, and one is new.
         for n in (0, 1, 19, 100 + turn):
             await box.put(text(f"more_{turn}_{n}", customer=Psid(f"psid-{n}")))
         turn += 1
@@ -282,7 +282,7 @@ async def test_kept_messages_are_counted_by_the_sweep(box: Box) -> None:
 
 @pytest.mark.parametrize(("value", "age"), [("bytes that should be gone", 6 * 86_400), ("", 0)])
 async def test_a_metric_shows_the_age_of_a_message_that_is_stored_too_long(box: Box, value: str, age: int) -> None:
-    """The age is measured from the stored messages and not calculated from what should be there. A tombstone does not
+    """The metric measures stored messages, so it also shows a message that should have expired. A tombstone does not
     count.
     """
     keys = shop_keys(SHOP)
@@ -317,7 +317,7 @@ async def test_messages_of_several_shops_in_one_batch_are_stored_for_each_shop(b
 
 @pytest.mark.parametrize("damaged", [SHOP, OTHER_SHOP])
 async def test_damaged_keys_of_one_shop_do_not_affect_other_shops_in_the_batch(box: Box, damaged: ShopId) -> None:
-    """This is true if its part of a call comes first, and if the parts of the others are stored before it."""
+    """The damaged shop's part of the call may come before or after the part of the other shop."""
     await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
     await box.connection.command("SET", shop_keys(damaged).shop_index, "no index")
     both = (box.put(text("m_1")), box.put(text("m_1", page=OTHER_PAGE), shop=OTHER_SHOP))
@@ -331,8 +331,8 @@ async def test_damaged_keys_of_one_shop_do_not_affect_other_shops_in_the_batch(b
 
 @pytest.mark.parametrize("index", [KEYS.conversation_index(KEYS.conversation_tag(CONVERSATION)), KEYS.conversations])
 async def test_a_message_that_cannot_be_added_to_an_index_is_not_acknowledged(box: Box, index: bytes) -> None:
-    """The script stops between the value and the index. The value alone must not make the message a duplicate, when it
-    is sent again by the service or by Facebook.
+    """The script stops after it has written the value and before it writes the index. When the service or Facebook
+    sends the message again, the value alone must not make it a duplicate.
     """
     await box.shops.connect(OTHER_SHOP, OTHER_PAGE)
     writer = make_writer(box.store)
@@ -350,7 +350,7 @@ async def test_a_message_that_cannot_be_added_to_an_index_is_not_acknowledged(bo
 
 
 async def test_the_lost_index_of_waiting_edits_erases_no_message(box: Box) -> None:
-    """An edit that no index lists was not purged, so its message is stored with the edit."""
+    """A waiting edit that is in no index was not purged, so its message is stored with the edit."""
     await box.put(text("m_0"), Edit(MessageId("m_1"), PAGE, None, 1, "canary", None))
     await box.connection.command("DEL", KEYS.waiting_edits)
     assert await box.put(text("m_1")) == ["stored"]
@@ -358,7 +358,7 @@ async def test_the_lost_index_of_waiting_edits_erases_no_message(box: Box) -> No
 
 
 async def test_an_edit_that_cannot_be_added_to_its_index_is_not_stored(box: Box) -> None:
-    """A purge would not find the edit. So it is refused, and Facebook delivers it again."""
+    """A purge would not find an edit without its index. So the edit is refused, and Facebook delivers it again."""
     edit = Edit(MessageId("m_1"), PAGE, None, 1, "canary", None)
     await box.connection.command("SET", KEYS.waiting_edits, "no index")
     for _ in range(2):

@@ -20,7 +20,7 @@ async def walked(box: Box) -> list[str]:
 
 
 async def test_a_walk_returns_every_message_once_with_the_oldest_first(box: Box) -> None:
-    """The walk has several steps, and the last step can be full. Each message is as the API answers it."""
+    """The walk has several steps, and the last step may be full. Each message has the form of the API's answer."""
     ids = [f"m_{number}" for number in range(2 * WALKED_PER_CALL)]
     await box.put(*map(text, ids))
     assert await walked(box) == (await box.ids())[::-1]
@@ -36,8 +36,8 @@ async def test_a_walk_of_a_shop_without_messages_is_empty(box: Box) -> None:
 
 
 async def test_a_walk_leaves_out_messages_that_arrive_or_are_purged_during_it(box: Box) -> None:
-    """The test purges a message, a conversation, a Page and everything. Messages that the walk has already returned do
-    not change.
+    """The test purges a message, a conversation, a Page and the whole shop. Messages that the walk has already returned
+    do not change.
     """
     other_page, other = PageId("104200000000002"), Psid("7000000000000002")
     await box.shops.connect(SHOP, other_page)
@@ -61,9 +61,7 @@ async def test_a_walk_leaves_out_messages_that_arrive_or_are_purged_during_it(bo
 
 
 async def test_a_walk_leaves_out_messages_that_are_hidden_but_not_yet_erased(box: Box) -> None:
-    """The messages are hidden from the purge's answer on, by the watermark of the shop, of a Page
-    or of a conversation.
-    """
+    """From the purge's answer on, a watermark of the shop, of the Page or of the conversation hides the messages."""
     keys = shop_keys(SHOP)
     await box.put(*(text(f"m_{number}") for number in range(3)))
     (_, second, third) = scored(await box.connection.command("ZRANGE", keys.shop_index, 0, -1, "WITHSCORES"))
@@ -77,7 +75,9 @@ async def test_a_walk_leaves_out_messages_that_are_hidden_but_not_yet_erased(box
 
 
 async def test_all_receipts_are_walked_oldest_first(box: Box) -> None:
-    """The walk has receipts of every kind of purge with their present state, and none after 30 days."""
+    """The walk returns the receipts of all kinds of purges with their present state. It returns no receipt that is
+    older than 30 days.
+    """
     await box.put(text("m_1"), text("m_2"), text("m_3"))
     made = [
         await box.purger.purge_message(SHOP, text("m_1").id, "owner"),

@@ -74,7 +74,7 @@ async def test_a_renewed_lease_does_not_bring_back_a_forgotten_page(box: Box) ->
 
 
 async def test_all_pages_are_due_at_evenly_spread_times_after_an_outage(box: Box) -> None:
-    """Pages that were due sooner stay so. There are more Pages than one call of the server changes."""
+    """A Page that was already due keeps its time. The test has more Pages than one script call changes."""
     every = pages(1201)
     for page in every[1:]:
         await box.watchlist.watch(page, NOW + 10**8, "connected")
@@ -91,7 +91,7 @@ async def test_all_pages_are_due_at_evenly_spread_times_after_an_outage(box: Box
 async def test_another_replica_finishes_the_work_of_a_replica_that_died_while_it_made_pages_due(
     box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rest of the work is noted in Redis."""
+    """Redis has a note of the Pages that are not due yet."""
     every = pages(1201)
     for page in every:
         await box.watchlist.watch(page, NOW + 10**8, "connected")
@@ -114,7 +114,7 @@ async def test_another_replica_finishes_the_work_of_a_replica_that_died_while_it
 
 
 async def test_a_beat_without_an_outage_makes_nothing_due(box: Box) -> None:
-    """The first beat of all, and a beat before the first Page is connected, make no Page due either."""
+    """An outage before the first Page was connected makes no Page due later."""
     (page,) = pages(1)
     await box.watchlist.beat(NOW, LONGEST, SPREAD)
     assert await box.watchlist.beat(NOW + 2 * LONGEST, LONGEST, SPREAD)
@@ -124,7 +124,7 @@ async def test_a_beat_without_an_outage_makes_nothing_due(box: Box) -> None:
 
 
 async def test_an_outage_is_reported_to_only_one_replica(box: Box) -> None:
-    """Before the first beat there is no outage. A replica whose clock is behind reports none."""
+    """The first beat reports no outage. A replica whose clock is behind reports no outage either."""
     other = Watchlist(box.connection)
     assert await box.watchlist.beat(NOW, LONGEST, SPREAD) is None
     assert await other.beat(NOW - 40_000, LONGEST, SPREAD) is None
@@ -137,7 +137,9 @@ async def test_an_outage_is_reported_to_only_one_replica(box: Box) -> None:
 
 
 async def test_outages_close_to_each_other_count_as_one_outage(box: Box) -> None:
-    """When the second outage begins, messages of the first may still be missing. A later outage counts alone."""
+    """When the second outage begins, messages of the first outage may still be missing. A much later outage is an
+    outage of its own.
+    """
     minute = 60_000
     await box.watchlist.beat(NOW, LONGEST, SPREAD)
     assert await box.watchlist.beat(NOW + minute, LONGEST, SPREAD) == Outage(NOW, NOW + minute)
@@ -152,7 +154,7 @@ async def test_outages_close_to_each_other_count_as_one_outage(box: Box) -> None
 
 
 async def test_every_key_of_the_watch_has_its_deadline(box: Box) -> None:
-    """Each change moves the expiry time."""
+    """Each change of a key sets its expiry time again."""
     (page,) = pages(1)
     await box.watchlist.watch(page, NOW, "connected")
     await box.watchlist.take(NOW, LEASE, 1)

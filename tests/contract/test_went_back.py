@@ -22,7 +22,7 @@ PROCESS = "of-the-test"
 
 @dataclass
 class Guarded:
-    """A guarded connection, and a record of the catching up."""
+    """A guarded connection, and a record of each time that the service caught up."""
 
     connection: Connection
     last_key: bytes
@@ -70,15 +70,15 @@ async def guarded(store_url: str) -> AsyncIterator[Guarded]:
 async def test_replies_of_a_server_with_older_data_are_refused_until_the_data_are_corrected(
     guarded: Guarded, older: int | None
 ) -> None:
-    """The last beat is older than before or missing."""
+    """The server's last beat is older than before, or it is missing."""
     await wait_until(guarded.beat, within=20)
     assert await guarded.refusal() == ""
     raw = guarded.connection.unguarded()
 
     async def lose_the_last_beat() -> bool:
-        """Remove the last beat or make it older. Returns True if this is noticed.
+        """Remove the last beat or make it older. Returns True if the check has noticed the change.
 
-        A beat that is on its way can still arrive afterwards, so the test repeats this.
+        A new beat can arrive before the check looks, so the test calls this function until it returns True.
         """
         if older is None:
             await raw.command("DEL", guarded.last_key)
@@ -102,7 +102,7 @@ async def test_replies_of_a_server_with_older_data_are_refused_until_the_data_ar
 async def test_a_redis_that_refuses_writes_is_used_again_after_the_data_are_up_to_date(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For example, a full Redis still answers reads and purges. The first catching up is that of the start."""
+    """For example, a full Redis still answers reads and purges. In this test the service catches up once, at its start."""
     refusing = connect(store_url)
     caught_up = asyncio.Event()
 

@@ -23,7 +23,7 @@ NEWER_KEY = Secret(b64encode(b"a newer key of the contract test").decode())
 
 
 async def test_a_persons_pages_are_found_and_the_person_is_not_in_the_store(box: Box) -> None:
-    """The store has only a keyed hash of the person. Another key makes another hash."""
+    """The store has only a keyed hash of the person's id. Another key makes another hash."""
     grants = Grants(box.connection, [SEAL_KEY])
     await grants.granted(PAGE, SOKHA, NOW)
     await grants.granted(OTHER_PAGE, DARA, NOW)
@@ -82,7 +82,7 @@ async def test_a_page_that_is_removed_from_the_watch_list_loses_its_grant(box: B
 
 
 async def test_no_grant_is_stored_without_a_key(box: Box) -> None:
-    """Without a key the store keeps no token either."""
+    """The store keeps no token without a key either."""
     grants = Grants(box.connection, [])
     await grants.granted(PAGE, SOKHA, NOW)
     assert await grants.pages_of(SOKHA, NOW) == []
@@ -125,7 +125,7 @@ async def test_a_repeated_request_keeps_its_time_and_its_expiry_time(box: Box) -
 
 
 async def test_an_unknown_or_expired_code_is_not_found(box: Box) -> None:
-    """An expired code is not found either."""
+    """A code is not found before its request and after the expiry time of the request."""
     deletions = Deletions(box.connection, box.purger)
     assert await deletions.find(CODE) is None
     await deletions.take(CODE, NOW)

@@ -111,7 +111,7 @@ class Store:
     async def messages(
         self, shop: ShopId, query: MessageQuery, as_json: Callable[[KeptMessage], bytes | None], /, *, searching: bool
     ) -> Slice[bytes]:
-        """Two messages, and the list continues. A search returns those that match."""
+        """Returns two messages, or those of the two that match a search. The list continues."""
         self._note("messages", shop, query)
         found = [as_json(KEPT) for _ in range(2)]
         assert searching or None not in found
@@ -235,12 +235,12 @@ class Store:
         return Page(page, NOW * 1000, state=None if token is None else CONNECTED)
 
     async def request(self, shop: ShopId, page: PageId, /) -> Page:
-        """Returns that the Page will be healed."""
+        """Returns that the service will fetch the Page's missed messages."""
         self._note("heal", shop, page)
         return Page(page, NOW * 1000, state=replace(CONNECTED, heal_since=NOW * 1000))
 
     async def progress(self, shop: ShopId, page: PageId, /) -> Heal | None:
-        """Returns that the Page was never healed."""
+        """Returns that missed messages of the Page were never fetched."""
         return None
 
     def _receipt(self, what: PurgeTarget, *asked: str, complete: bool = True) -> Receipt:
@@ -254,7 +254,7 @@ class Store:
 ALL = "/v1/shops/{shop}"
 
 _ELSEWHERE = {"openStream", "giveTicket", "exportShop", "listAudit", "fetchAttachment", "fetchCustomers"}
-"""Routes that need more than the store here, or a parameter. Other tests call them."""
+"""Routes that need a parameter, or more than this store. Other tests call these routes."""
 
 
 def table(store: Store) -> list[Route]:

@@ -1,4 +1,6 @@
-"""Tokens and their verifier. The tests sign tokens by hand, so that the verifier is not tested against itself."""
+"""Tokens and their verifier. The tests sign tokens with their own code, because the product's code must not check
+itself.
+"""
 
 import base64
 import hashlib
@@ -40,7 +42,7 @@ def signed(claims: Any, secret: Secret = SECRET, digest: str = "sha256", **heade
 
 
 def verifier(*secrets: Secret, jwks: dict[str, Any] | None = None) -> Tokens:
-    """Returns tokens at a fixed time."""
+    """Returns a verifier whose clock stands still."""
     return Tokens(secrets, jwks, now=lambda: NOW)
 
 
@@ -89,7 +91,7 @@ def test_a_minted_token_has_the_header_and_claims_of_the_contract() -> None:
 
 @pytest.mark.parametrize(("shop", "ttl", "subject"), [("", 1, "x"), ("a", 0, "x"), ("a", 1, ""), ("a", 1, "x\n")])
 def test_mint_refuses_a_token_that_verify_would_refuse(shop: str, ttl: int, subject: str) -> None:
-    """An operator sees a mistake at once."""
+    """An operator then sees a mistake when the token is made."""
     with pytest.raises(ValueError, match="needs a shop"):
         verifier(SECRET).mint(ShopId(shop), [], ttl, subject, NOW)
 
@@ -181,7 +183,7 @@ def test_the_audience_may_be_one_of_several() -> None:
 
 
 def test_a_token_without_a_subject_is_from_unknown_and_one_without_a_scope_has_none() -> None:
-    """The issuer of a token decides both."""
+    """The issuer of a token decides whether it has a subject and scopes."""
     assert verifier(SECRET).verify(signed(without("sub"))).subject == "unknown"
     assert verifier(SECRET).verify(signed(without("scope"))).scopes == frozenset()
 

@@ -1,4 +1,4 @@
-"""The body that connects a Page: its token is taken whole, or refused without being repeated."""
+"""The body that connects a Page. Its token is accepted unchanged, or it is refused and the error does not repeat it."""
 
 import orjson
 import pytest
@@ -38,7 +38,7 @@ def test_no_representation_of_the_body_shows_the_token() -> None:
     ["", " ", "EAAB secret", "EAAB\n", "EAAB\r\nX-Evil: 1", "EAAB\x00", "ថូខិន", "x" * (LONGEST_PAGE_TOKEN + 1)],
 )
 def test_a_token_that_cannot_be_a_header_value_is_refused_and_not_repeated(token: str) -> None:
-    """One sentence refuses every such token."""
+    """The refusal is the same sentence for every such token."""
     with pytest.raises(InvalidRequest) as refused:
         connect(token)
     assert refused.value.reason == "invalid_field"

@@ -63,7 +63,9 @@ def test_a_short_answer_or_an_unsupported_coding_is_not_compressed() -> None:
 
 
 def test_the_compressed_length_of_the_same_answer_is_random() -> None:
-    """Otherwise the length would show which guess is in the answer. The random part is white space in JSON."""
+    """Otherwise an attacker could see from the length whether a guessed text is in the answer. The random part is white
+    space in the JSON.
+    """
     answers = Compression(random.Random(20261126).randbytes)
     for coding in ("zstd", "gzip"):
         bodies = [bytes(answers.answer(PAGE, coding).body) for _ in range(20)]

@@ -77,7 +77,7 @@ def test_the_page_loads_nothing_from_other_servers(setup: Setup, page: str) -> N
 
 
 def test_every_example_uses_the_host_of_the_request(setup: Setup) -> None:
-    """The page and the document use this address. A value that cannot be a host does not become a part of them."""
+    """The page and the document use the address of the request. They do not use a value that cannot be a host."""
     for host, shown in (
         ("inbox.example:8443", "inbox.example:8443"),
         ("[::1]:8000", "[::1]:8000"),

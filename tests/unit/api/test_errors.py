@@ -17,7 +17,7 @@ from tests.unit.api.fakes import SHOP, Refused, Setup
 
 
 def test_every_kind_has_a_status_and_every_status_a_title() -> None:
-    """Adding a kind to the domain without a status fails here."""
+    """This test fails if the domain gets a new kind of error without a status."""
     assert set(STATUS) == set(get_args(Kind))
     assert set(STATUS.values()) == set(TITLES)
 

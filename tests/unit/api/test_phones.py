@@ -1,7 +1,7 @@
 """Telephone numbers in texts: a list of labelled texts with invented numbers, and the numbers in answers.
 
-`tests/vectors/phones.json` has two halves. The rules were made with the half `tuned_on`. The half `held_out` was
-written earlier, and was not used until the rules were complete.
+`tests/vectors/phones.json` has two halves. The authors made the rules with the half `tuned_on`. They wrote the half
+`held_out` earlier, and did not use it before the rules were complete.
 """
 
 import json
