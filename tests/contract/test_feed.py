@@ -195,7 +195,7 @@ async def test_messages_that_arrive_while_a_follower_pauses_come_together(box: B
 
 
 async def test_a_follower_that_stops_and_starts_again_gets_new_messages(box: Box) -> None:
-    """The second start may come at once, while the channel of the first is still open. Many shops share one connection."""
+    """The second start may come while the channel of the first is still open. Many shops share one connection."""
     feed, announcements = make_feed(box, read_seconds=NEVER)
     running = asyncio.create_task(announcements.run())
 

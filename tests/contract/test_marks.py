@@ -59,7 +59,7 @@ async def is_lost(call: Awaitable[object]) -> bool:
 
 
 async def refused(shops: Registry, page: PageId = PAGE) -> bool:
-    """Returns True if the lookup of the Page reports a loss or a shop, and False if it finds that no shop has the Page."""
+    """Returns True if the lookup of the Page reports a loss or a shop, and False if no shop has the Page."""
     return await is_lost(shops.owner(page)) or await shops.owner(page) is not None
 
 

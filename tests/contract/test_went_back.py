@@ -102,7 +102,7 @@ async def test_replies_of_a_server_with_older_data_are_refused_until_the_data_ar
 async def test_a_redis_that_refuses_writes_is_used_again_after_the_data_are_up_to_date(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For example, a full Redis still answers reads and purges. In this test the service catches up once, at its start."""
+    """For example, a full Redis still answers reads and purges. In this test the service catches up at its start."""
     refusing = connect(store_url)
     caught_up = asyncio.Event()
 
