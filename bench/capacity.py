@@ -101,7 +101,8 @@ def need(load: Load, of: Measured) -> Need:
     )
 
 
-HEADS: Final = ("shops", "messages kept", "of messages", "of shops", "of audit logs", "memory", "shards",
+HEADS: Final = ("shops", "messages kept", "memory of messages", "memory of shops' records", "memory of audit logs",
+                "all memory", "shards",
                 "deliveries/s", "reads/s", "pods")  # fmt: skip
 
 
@@ -160,7 +161,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, value in asked.items():
         if not 0 <= value < math.inf or (value == 0 and name in {"busy", "shard_gib", "headroom", "peak"}):
             parser.error(f"--{name.replace('_', '-')} must be more than nothing, and finite")
-    units = {"of messages": "GiB", "of shops": "GiB", "of audit logs": "GiB", "memory": "GiB, headroom included"}
+    units = {
+        "memory of messages": "GiB",
+        "memory of shops' records": "GiB",
+        "memory of audit logs": "GiB",
+        "all memory": "GiB, headroom included",
+    }
     load = replace(Load(0), **asked)
     for head, value in zip(HEADS, line(load, measured(json.loads(STORED.read_text()))), strict=True):
         print(f"{head:16} {value:>16} {units.get(head, '')}".rstrip())
