@@ -23,7 +23,7 @@ class Breakable:
         return redis.Redis.from_url(self.url)
 
     def hang(self) -> None:
-        """Keep connections open without an answer."""
+        """Stop answering, and keep the connections open."""
         os.kill(self._server.pid, signal.SIGSTOP)
 
     def go_on(self) -> None:

@@ -51,7 +51,7 @@ def texts(mids: Iterable[str], *, page: str = PAGE) -> Document:
 
 
 class Patient(httpx2.HTTPTransport):
-    """Repeats a request while Redis is too slow for the service, because the machine may be the reason."""
+    """Repeats a request while Redis is too slow for the service, because a busy machine may slow Redis."""
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Returns the first answer that is not about a slow Redis, or the last one after `WITHIN` seconds."""
@@ -135,7 +135,8 @@ class Shop(_Caller):
         return receipt
 
     def purge_completely(self, path: str = "/messages") -> dict[str, Any]:
-        """Purge, and return the receipt once everything is erased. A busy machine may answer the purge before that."""
+        """Purge, and return the receipt once everything is erased. On a busy machine, the answer to the purge may come
+        before everything is erased."""
         return self.completed(self.purge(path)["purge_id"])
 
     def completed(self, purge: str) -> dict[str, Any]:
@@ -182,7 +183,7 @@ class Operator(_Caller):
         found: Counter[tuple[str, ...]] = Counter()
         name = f"page_inbox_{name}"
         lines = [line for line in self.client.get("/metrics").text.splitlines() if line.startswith(name)]
-        for family in text_string_to_metric_families("\n".join(lines)):  # parsing all of them takes 10 ms
+        for family in text_string_to_metric_families("\n".join(lines)):  # parsing all metrics takes 10 ms
             for sample in family.samples:
                 if sample.name == name:
                     found[tuple(value for _, value in sorted(sample.labels.items()))] = int(sample.value)

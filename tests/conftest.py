@@ -18,7 +18,7 @@ settings.register_profile("tests", deadline=None)  # a busy machine may take any
 settings.load_profile("tests")
 
 STORES = ("valkey9", "redis82", "redis7", "cluster")
-"""What `store_url` runs a test over. Redis 7 is the oldest version that is supported."""
+"""The servers on which `store_url` runs a test. Redis 7 is the oldest version that is supported."""
 
 
 @pytest.fixture(scope="session")

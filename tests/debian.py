@@ -1,6 +1,7 @@
-"""Programs of Debian for tests: those of this machine, or downloaded once into `.cache/` and not installed.
+"""Programs of Debian for tests. A program is on this machine, or it is downloaded once into `.cache/` and not
+installed.
 
-Several test processes may want the same program at the same time. One of them fetches it, and the others wait.
+Several test processes may want the same program at the same time. One process fetches it, and the other processes wait.
 """
 
 import fcntl
@@ -23,7 +24,8 @@ class Absent(Exception):
 
 
 def program(name: str, *, package: str, programs: Sequence[str] = ()) -> Path:
-    """Returns a program of this package. Only `programs` are unpacked, or only `name` if there are none.
+    """Returns a program of this package. Only the files named in `programs` are unpacked, or only `name` if `programs`
+    is empty.
 
     Raises:
         Absent: this machine does not have the program and cannot fetch it. The text gives the reason.

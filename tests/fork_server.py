@@ -34,7 +34,7 @@ _LATER: Final = (
     "httpx2",
     "phonenumbers",
 )
-"""What a process would load at its first use."""
+"""Modules that a process would otherwise load when it first uses them."""
 
 _servers: Final[list[socket.socket]] = []
 """The connection to this process's fork server, after the first start."""

@@ -91,7 +91,7 @@ def running(directory: Path, targets: Mapping[str, int], rules: str = "groups: [
     rules.
 
     Raises:
-        Absent: this machine cannot have one.
+        Absent: this machine cannot have the server.
     """
     (directory / "rules.yaml").write_text(rules)
     config = {

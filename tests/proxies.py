@@ -107,7 +107,7 @@ def _caddy(services: Sequence[Service], port: int, certificate: Path, key: Path)
     upstreams = " ".join(f"127.0.0.1:{service.port}" for service in services)
     text = replaced(text, "{$UPSTREAMS:page-inbox:8000}", upstreams)
     if _old_caddy():
-        text = re.sub(r"request_buffers \w+", "buffer_requests", text)  # the name before Caddy 2.7, without a size
+        text = re.sub(r"request_buffers \w+", "buffer_requests", text)  # Caddy before 2.7 has this name
     text = replaced(text, "\tadmin off\n", "\tadmin off\n\tauto_https disable_redirects\n")
     return replaced(text, "{$PUBLIC_HOST} {", f"https://127.0.0.1:{port} {{\n\ttls {certificate} {key}")
 

@@ -19,10 +19,11 @@ SENTINELS: Final = 3
 PRIMARIES: Final = 3
 
 DOWN_MILLISECONDS: Final = 1000
-"""Milliseconds of silence after which a primary counts as lost. Production uses five seconds and more. The tests use
-less."""
+"""Milliseconds of silence after which a primary counts as lost. Production uses five seconds or more. The tests use one
+second, so that they wait less."""
 FAILOVER_SECONDS: Final = 60.0
-"""Seconds until a replica has become the primary. Three are usual, and two cores may be busy with other programs."""
+"""Seconds until a replica has become the primary. Usually it takes three. The limit is higher, because the two cores
+may be busy with other programs."""
 
 
 @dataclass
@@ -93,7 +94,7 @@ class Replicated:
 
 @contextmanager
 def behind_sentinels(directory: Path, replicas: int = 1) -> Iterator[Replicated]:
-    """Yields a primary with its replicas, and three Sentinels. Two of them must agree."""
+    """Yields a primary with its replicas, and three Sentinels. Two Sentinels must agree that the primary is lost."""
     with ExitStack() as stack:
         first, *others = free_ports(1 + replicas + SENTINELS)
         following, watching = others[:replicas], others[replicas:]

@@ -34,10 +34,12 @@ REDIS7_PACKAGES = (
 only start scripts, which would start a daemon."""
 
 PATIENT = TimeLimits(connect=30, answer=30, write=60)
-"""Seconds for a store in the tests' own process, which a busy machine may stop for seconds."""
+"""Seconds of each time limit of a store in the tests' own process. They are long, because a busy machine may stop this
+process for seconds."""
 
 MARK = "of-the-tests"
-"""The word in the marks. It is always the same, so that a service that serves many tests never finds it changed."""
+"""The word in the store's marks. All tests use the same word, so that a service that serves many tests never finds
+another word."""
 EMPTY = """#!lua flags=allow-cross-slot-keys
 local beats = redis.call('KEYS', 'beat:*')
 local values = {}
@@ -45,7 +47,8 @@ for i, key in ipairs(beats) do values[i] = redis.call('GET', key) end
 redis.call('FLUSHALL')
 for i, key in ipairs(beats) do redis.call('SET', key, values[i], 'EX', 86400) end
 """
-"""A script, because a running service must not find its last beat missing (cache/server/went_back.py)."""
+"""Deletes all keys except the beats. This is one script, because a running service must never find its last beat
+missing (cache/server/went_back.py)."""
 
 RESTING = ("--hz", "10")
 """Options of a server that runs as long as all tests. With `hz 100` twenty idle servers use a tenth of a core."""

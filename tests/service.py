@@ -27,7 +27,8 @@ SEAL_KEY: Final = Secret(base64.b64encode(b"seal-key-of-the-test-service-32b").d
 """No secret is a part of another secret, so a test that looks for one in a log does not find it in another."""
 
 START_SECONDS: Final = 40.0
-"""Seconds until a service has started. One is usual, and two cores may be busy with other programs."""
+"""Seconds until a service has started. Usually it takes one. The limit is higher, because the two cores may be busy
+with other programs."""
 STOP_SECONDS: Final = 40.0
 """Seconds until a service has ended. The service's own grace is fifteen."""
 

@@ -8,8 +8,8 @@ from typing import Final
 from tests.debian import CACHE, Absent, alone, tool, update
 
 PROGRAMS: Final = ("chromium-headless-shell", "chromium")
-"""Names of the program; the first that exists is used. The shell takes half of the processor time, because it draws
-no windows, menus and icons."""
+"""Names of the program; the first that exists is used. `chromium-headless-shell` needs half of the processor time of
+`chromium`, because it draws no windows, menus or icons."""
 
 PACKAGES: Final = (PROGRAMS[0], "fonts-khmeros", "fonts-noto-core", "fonts-noto-color-emoji")
 INSTALL_SECONDS: Final = 420

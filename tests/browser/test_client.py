@@ -168,7 +168,7 @@ async def test_a_token_that_ends_is_replaced_by_the_callback(modules: Modules) -
 
 
 async def test_calls_at_the_same_time_share_one_new_token(modules: Modules) -> None:
-    """They share it at the beginning and after a refusal."""
+    """The calls share the token at the beginning and after a refusal."""
     body = """
         let given = 0;
         const inbox = make({ token: async () => `t${(given += 1)}` });
@@ -184,8 +184,8 @@ async def test_calls_at_the_same_time_share_one_new_token(modules: Modules) -> N
 
 @pytest.mark.parametrize("token", ["t", None])
 async def test_without_another_token_the_refusal_is_thrown(modules: Modules, token: str | None) -> None:
-    """This is true for a fixed token, and for a callback without another token. The client does not call the service
-    again and again."""
+    """The client throws the refusal for a fixed token, and for a callback that returns no other token. The client does
+    not call the service again and again."""
     source = "'t'" if token else "(problem) => problem ? null : 't'"
     body = f"const i = make({{ token: {source} }}); return [await follow(i), await failed(() => i.receipt('p'))];"
     found = await calls(modules, body, refusal(401, "token_invalid"), refusal(401, "token_invalid"))
@@ -194,7 +194,8 @@ async def test_without_another_token_the_refusal_is_thrown(modules: Modules, tok
 
 
 async def test_a_stream_resumes_after_an_expired_token_and_after_a_purge(console: Console) -> None:
-    """Each event comes once, and no call is refused. After an id that the service never gave, it begins with a gap."""
+    """Each event comes once, and no call is refused. After an id that the service never gave, the stream begins with a
+    `gap` event."""
     owner = console.owner
     page = await console.window()
     await page.goto(console.address)
@@ -314,7 +315,7 @@ async def test_a_call_is_not_repeated_after_an_error_of_facebook(modules: Module
 
 
 async def test_the_client_waits_until_a_purge_is_complete(modules: Modules) -> None:
-    """The end is when the bytes are erased too."""
+    """The wait ends when the bytes are erased too."""
     running, complete = ({"purge_id": "p", "status": status} for status in ("running", "complete"))
     body = "const inbox = make(); return inbox.completed(await inbox.purgeConversation('1_2'));"
     found = await calls(modules, body, {"json": running}, {"json": running}, {"json": complete})
@@ -495,7 +496,7 @@ async def test_the_example_for_many_messages_updates_the_open_conversation(modul
 
 
 async def test_the_token_callback_of_the_document_returns_null_after_a_sign_out(modules: Modules) -> None:
-    """It returns null then. An error of the back end is not a token."""
+    """After the sign-out the callback returns null. It does not use the text of a back end's error as a token."""
     (options,) = of_the_document("## 4. ")
     body = f"""
         const PageInbox = class {{ constructor(options) {{ Object.assign(this, options); }} }};
@@ -574,7 +575,7 @@ async def test_calls_for_marks_labels_names_and_pauses_send_correct_requests(mod
 
 
 async def test_the_example_of_the_document_shows_a_text_for_every_message(modules: Modules) -> None:
-    """This is true for a message without a text too. The page groups messages by conversation."""
+    """A message without a text has a text on the page too. The page groups messages by conversation."""
     _, block = of_the_document("## 6. ")
     shown: list[dict[str, Any]] = [
         {"text": "two", "attachments": [{"type": "image", "url": "https://x.example"}]},

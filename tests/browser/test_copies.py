@@ -24,8 +24,8 @@ SOKHA, DARA, NEW = (f"700000000000000{number}" for number in (1, 2, 3))
 async def test_conversations_with_messages_that_expire_tonight_are_listed(
     console: Console, graph: FakeGraph, language: str, size: str
 ) -> None:
-    """The earliest comes first, with the number of messages. A conversation that ends in some days is not in
-    the list."""
+    """The conversation that expires first is at the top, and each has the number of its messages. A conversation that
+    expires in some days is not in the list."""
     words, world, page_of = WORDS[language], graph.world, console.owner.page
     for number, (psid, hours) in enumerate(((SOKHA, 110), (SOKHA, 111), (DARA, 115), (NEW, 30))):
         world.say(page_of, Psid(psid), f"text {number}", at=now() - hours * HOUR, name=f"name {psid[-1]}")
@@ -82,7 +82,7 @@ async def test_a_copy_can_be_saved_as_a_table_or_as_a_page_to_print(console: Con
 
 
 async def test_an_incomplete_copy_is_an_error(console: Console) -> None:
-    """A sentence says that it failed, and no file is saved."""
+    """The page says in a sentence that the copy failed, and saves no file."""
     console.owner.hears("m_1", "hello")
     page = await console.open()
     await page.get_by_role("button", name=WORDS["en"]["view.shop"], exact=True).click()

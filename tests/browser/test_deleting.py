@@ -58,7 +58,8 @@ async def test_esc_deletes_nothing(console: Console) -> None:
 
 @pytest.mark.parametrize("language", ["en", "km"])
 async def test_a_conversation_is_deleted(console: Console, language: str) -> None:
-    """The other conversation stays. A second window of the shop removes the deleted one too, without a reload."""
+    """The other conversation stays. A second window of the shop removes the deleted conversation too, without a
+    reload."""
     words = WORDS[language]
     console.owner.hears("m_1", "of one customer")
     console.owner.hears("m_2", "of another", "7000000000000002")
@@ -154,7 +155,7 @@ async def test_storing_is_paused_and_resumed(console: Console, language: str, si
 
 
 async def test_the_banner_disappears_when_a_pause_ends(console: Console) -> None:
-    """The page asks the service when the end has come."""
+    """At the end of the pause, the page asks the service for the state."""
     end = datetime.now(UTC) + timedelta(minutes=1)
     state = console.owner.get("/")
     answers = [state | {"paused": True, "until": end.isoformat()}, state]
@@ -191,7 +192,7 @@ async def test_a_deletion_that_is_refused_says_why_and_deletes_nothing(console: 
 
 
 async def test_a_copy_of_all_data_can_be_downloaded(console: Console, tmp_path: Path) -> None:
-    """The copy is a file. A header is the only place of the token."""
+    """The copy is a file. The token is only in a header of the request."""
     console.owner.hears("m_1", "canary")
     page = await console.open()
     await page.get_by_role("button", name=WORDS["en"]["view.shop"], exact=True).click()

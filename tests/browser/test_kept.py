@@ -90,7 +90,8 @@ async def test_stored_values_are_deleted_at_the_deadline_of_their_conversation(m
 
 
 async def test_storing_a_value_does_not_write_the_other_values_again(modules: Modules) -> None:
-    """A thousand values cost a thousand times as much as one value, and not the square of it."""
+    """For a thousand values the page writes a thousand times as much as for one value, and not a million times as
+    much."""
     script = """(() => {
         const kept = m.createKept({ name: "test", deadlineOf: () => 2_000, now: () => 1_000 });
         const setItem = Storage.prototype.setItem;
@@ -105,7 +106,7 @@ async def test_storing_a_value_does_not_write_the_other_values_again(modules: Mo
 
 
 async def test_the_unread_count_is_kept_after_a_reload(console: Console) -> None:
-    """They stay unread until the conversation is opened or deleted."""
+    """Messages stay unread until their conversation is opened or deleted."""
     console.owner.hears("m_1", "first", SOKHA)
     page = await console.open()
     await expect(rows(page)).to_have_count(1)

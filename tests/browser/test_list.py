@@ -16,15 +16,17 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 MANY: Final = 5_000
 LIVE_COSTS: Final = 0.200
-"""Seconds of the main thread for one live message, at most. On a quiet machine a long list takes 0.01, a long thread
-0.03, and a thread that is drawn as a whole 0.4.
+"""The largest processor time of the main thread for one live message, in seconds. On a quiet machine, a message in a
+long list takes 0.01 s, and in a long thread 0.03 s. If the page drew the whole thread again, it would take 0.4 s.
 """
 
 LIVE_NODES: Final = 50
-"""Nodes that are added for one live message, at most. There are usually 16. A long thread has many thousands."""
+"""The largest number of nodes that are added for one live message. Usually 16 are added. A long thread has many
+thousands."""
 
 SEARCH_COSTS: Final = 0.400
-"""Seconds of the main thread from a letter to the list that answers it, at most. On a quiet machine it takes 0.04."""
+"""The largest processor time of the main thread from a typed letter to the list of results, in seconds. On a quiet
+machine it takes 0.04 s."""
 
 COUNT_ADDED: Final = """() => {
     window.added = 0;

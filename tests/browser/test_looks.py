@@ -48,7 +48,7 @@ async def test_the_list_is_visible_at_400_percent_zoom(console: Console, languag
 
 
 async def test_each_view_keeps_its_own_place(console: Console) -> None:
-    """This is true for the list and for the columns of every other view."""
+    """The list and the column of every other view keep the place to which the reader scrolled."""
     parts = [text_part(f"m_{n}", f"text {n}", page=console.owner.page.id, customer=str(7_000 + n)) for n in range(40)]
     console.owner.delivers(*parts)
     page = await console.open()

@@ -1,4 +1,4 @@
-"""Reading messages: they arrive, are found, and numbers are copied. Their content can be anything."""
+"""Reading messages: they arrive, are found, and numbers are copied. Messages can have any content."""
 
 from typing import Any, Final
 
@@ -94,7 +94,7 @@ async def test_a_telephone_number_is_copied(console: Console) -> None:
 
 
 async def test_older_messages_come_while_scrolling_up(console: Console) -> None:
-    """They come until the very first message, each once and in order."""
+    """Scrolling up brings every message up to the very first, each once and in order."""
     console.owner.delivers(*(text_part(f"m_{n}", f"number {n}", page=console.owner.page.id) for n in range(120)))
     page = await console.open()
     await open_conversation(page)
@@ -108,7 +108,7 @@ async def test_older_messages_come_while_scrolling_up(console: Console) -> None:
 
 
 async def test_content_of_a_customer_is_never_html_or_a_script(console: Console) -> None:
-    """It is not used as HTML or as an address that runs. It is shown as it was written."""
+    """The content is not used as HTML or as an address that runs a script. It is shown as the customer wrote it."""
     evil = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
     link = {"type": "fallback", "payload": {"url": "javascript:window.hacked=1", "title": evil}}
     picture = {"type": "image", "payload": {"url": "javascript:window.hacked=1"}}
@@ -132,8 +132,8 @@ async def test_content_of_a_customer_is_never_html_or_a_script(console: Console)
 
 
 async def test_every_kind_of_message_is_shown(console: Console) -> None:
-    """This includes pictures and voices that Facebook no longer gives, replies, buttons, and the conversation of
-    another app."""
+    """The kinds include pictures and voice messages that Facebook no longer serves, replies, buttons, and a
+    conversation of another app."""
     cdn = "https://scontent.xx.fbcdn.net"
     console.owner.delivers(
         part(console, "m_1", text="the first"),

@@ -93,7 +93,7 @@ async def test_picked_messages_are_gathered_to_an_order(console: Console, langua
 
 
 async def test_a_press_on_a_message_picks_it(console: Console) -> None:
-    """A second press removes it. A press on a link in the message does not pick it."""
+    """A second press removes the message from the order. A press on a link in the message does not pick it."""
     order_comes_in(console)
     page = await console.open()
     await open_conversation(page)

@@ -1,4 +1,4 @@
-"""What the page shows while the service or Redis is down, and that it then continues without a reload."""
+"""Tests what the page shows while the service or Redis is down, and that it continues afterwards without a reload."""
 
 import re
 from collections.abc import AsyncIterator, Callable
@@ -65,7 +65,7 @@ async def own(
 
 
 async def test_the_page_continues_by_itself_after_a_restart_of_the_service(own: Own, browser: Browser) -> None:
-    """The page shows that it reconnects. Then it shows the messages of that time, each once."""
+    """The page shows that it reconnects. Then it shows the messages that arrived during the restart, each once."""
     shop = own.shop()
     console = Console(browser, shop)
     shop.hears("m_1", "before")
@@ -86,7 +86,7 @@ async def test_the_page_continues_by_itself_after_a_restart_of_the_service(own: 
 
 
 async def test_the_page_shows_a_message_while_redis_is_down(own: Own, browser: Browser) -> None:
-    """The sentence is in Khmer for a reader who opens the page in Khmer during that time."""
+    """A reader who opens the page in Khmer while Redis is down gets the sentence in Khmer."""
     shop = own.shop()
     console = Console(browser, shop)
     own.stop_redis()

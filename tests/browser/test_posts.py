@@ -43,7 +43,7 @@ async def test_posts_comments_and_replies_are_read(
 
 
 async def test_fetched_posts_stay_in_the_tab_until_the_reader_deletes_them(console: Console, graph: FakeGraph) -> None:
-    """A reload asks Facebook for nothing. Forget deletes everything."""
+    """After a reload the page requests nothing from Facebook. The Forget button deletes all fetched posts."""
     graph.world.add_post(console.owner.page, "canary of a post")
     page = await console.open()
     await page.get_by_role("button", name="Posts", exact=True).click()

@@ -35,8 +35,8 @@ def owner_hears(console: Console) -> None:
 
 @pytest.mark.parametrize(("language", "size"), LOOKS)
 async def test_words_are_found_in_all_five_days(console: Console, language: str, size: str) -> None:
-    """This includes messages that are not loaded. The page says how far the service looked. A press opens the message.
-    An erased message disappears."""
+    """The search also finds messages that are not loaded. The page says how far the service looked. A press opens the
+    message. An erased message disappears."""
     words = WORDS[language]
     owner_hears(console)
     page = await console.open(language, size)
@@ -59,8 +59,8 @@ async def test_words_are_found_in_all_five_days(console: Console, language: str,
 
 
 async def test_a_long_search_continues_when_the_button_is_pressed(console: Console) -> None:
-    """The reader decides after some thousand messages. Another word ends the search. A search for photos
-    needs no word."""
+    """After some thousand messages, the reader decides whether the search continues. Another word ends the search. A
+    search for photos needs no word."""
     page = await console.open()
     asked: list[str] = []
 

@@ -90,7 +90,8 @@ async def test_a_link_to_the_same_shop_renews_the_token(console: Console) -> Non
 
 
 async def test_a_page_that_opened_the_console_cannot_change_its_shop(console: Console, partner: str) -> None:
-    """It can write another shop's token into the address. The reader keeps the session by a press on Cancel."""
+    """The other page can write another shop's token into the address. The reader presses Cancel and keeps the
+    session."""
     console.owner.hears("m_1", "hello")
     console.allowed.add(partner)
     opener = await console.window()
@@ -174,7 +175,8 @@ async def test_the_token_of_another_shop_removes_the_data_of_the_first_shop(cons
 
 
 async def test_the_page_offers_only_actions_that_the_token_allows(console: Console) -> None:
-    """With only the scope to read: no posts, no deletion, no state of the shop. The page does not request these."""
+    """With only the scope to read messages, the page shows no posts, no deletion and no state of the shop, and does not
+    request them."""
     console.owner.hears("m_1", "hello")
     page = await console.window()
     asked: list[str] = []
@@ -203,7 +205,7 @@ async def test_a_token_for_every_shop_needs_the_name_of_a_shop(console: Console)
 
 
 async def test_language_and_colours_are_remembered(console: Console) -> None:
-    """The browser keeps them. Everything on the page changes at once."""
+    """The browser stores the two choices. Everything on the page changes at once."""
     console.owner.hears("m_1", "hello")
     page = await console.open()
     await page.get_by_role("button", name="ខ្មែរ").click()

@@ -62,7 +62,7 @@ async def slip(route: Route) -> None:
 
 
 async def test_a_thread_stays_at_its_newest_message_while_pictures_load(console: Console) -> None:
-    """This is true if a picture loads late too. No message moves when a picture loads."""
+    """The newest message stays visible even if a picture loads late. No message moves when a picture loads."""
     fill = [text_part(f"m_{number}", f"text {number}", page=console.owner.page.id) for number in range(20)]
     console.owner.delivers(*fill, *(part(console, f"m_p{n}", attachments=[image(n)]) for n in range(4)))
     console.owner.hears("m_last", "is it paid?")
@@ -84,7 +84,7 @@ async def test_a_thread_stays_at_its_newest_message_while_pictures_load(console:
 
 
 async def test_a_button_counts_new_messages_below_and_scrolls_to_them(console: Console) -> None:
-    """A reader who has scrolled up stays there."""
+    """A reader who has scrolled up stays at that place."""
     console.owner.delivers(*(text_part(f"m_{n}", f"text {n}", page=console.owner.page.id) for n in range(40)))
     page = await console.open()
     await open_conversation(page)
@@ -106,7 +106,7 @@ async def test_a_button_counts_new_messages_below_and_scrolls_to_them(console: C
 
 
 async def test_the_buttons_of_an_album_are_beside_its_pictures(console: Console) -> None:
-    """Also if the order takes a part of the width."""
+    """The buttons are beside the pictures even if the order takes a part of the width."""
     console.owner.delivers(part(console, "m_1", attachments=[image(n) for n in range(1, 4)]))
     page = await signed_in(console, slip)
     await open_conversation(page)
@@ -150,7 +150,7 @@ async def test_a_picture_is_shown_whole_and_opens_on_the_full_screen(
 
 
 async def test_a_sticker_that_is_sent_as_an_image_is_small(console: Console) -> None:
-    """It does not open on the full screen."""
+    """The sticker does not open on the full screen."""
     payload = {"url": f"{CDN}/sticker.png", "sticker_id": 369239263222822}
     console.owner.delivers(part(console, "m_1", attachments=[{"type": "image", "payload": payload}]))
     page = await signed_in(console, slip)

@@ -33,7 +33,8 @@ REFUSED_SECONDS: Final = 2.0 if FULL else 10.0
 """Seconds until a delivery that cannot be stored has been answered 503. The promise is two seconds. A machine that
 runs other programs is slower."""
 RECOVERED_SECONDS: Final = 5.0 if FULL else 30.0
-"""Seconds from the end of a fault to the first 200. The promise and a busy machine differ here too."""
+"""Seconds from the end of a fault to the first 200. The promise is five seconds. A machine that runs other programs is
+slower."""
 
 
 class Held(Protocol):
@@ -73,7 +74,8 @@ class Row:
 
 
 def outcome(fault: str, sent: Held, found: Iterable[str], recovery: float | None, may_lose: str) -> Row:
-    """Compare what was answered 200 with every id that can be read, once for each time it is shown."""
+    """Compare the messages that were answered 200 with `found`, which has every readable id, once for each time that
+    the service shows it."""
     times = Counter(found)
     lost = len(sent.acknowledged - times.keys())
     twice = sum(count - 1 for count in times.values())

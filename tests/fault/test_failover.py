@@ -58,7 +58,7 @@ def readable(service: Service) -> list[str]:
 
 
 async def taken_over(store: Replicated, primaries: int) -> float:
-    """Wait until this number of primaries is there again. Returns this time."""
+    """Wait until this number of primaries is there again. Returns the time at which they are there."""
     await wait_until(lambda: asyncio.to_thread(lambda: len(store.primaries()) == primaries), within=FAILOVER_SECONDS)
     return time.monotonic()
 
@@ -161,7 +161,7 @@ async def lose_a_primary_before_its_replica_has_everything(
             following = store.nodes.keys() - {primary}
             for replica in following:
                 store.hang(replica)
-            with store.client(primary) as client:  # what it is sent now would wait in its socket, and be read after all
+            with store.client(primary) as client:  # its socket would keep what comes now
                 admin(client, "CLIENT", "KILL", "TYPE", "replica")
             await meanwhile(load)
             store.kill(primary)

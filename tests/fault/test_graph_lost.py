@@ -66,8 +66,8 @@ FAULTS: Final[dict[str, tuple[Fault, str]]] = {
 def test_a_list_from_a_broken_graph_is_answered_502_and_continues_later_at_the_same_place(
     graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """The problem is returned after three tries. Later the same `after` continues the list. One service is used for all
-    faults."""
+    """The answer is an error after three tries. Later the same `after` continues the list. The test uses one service
+    for all faults."""
     with serving_graph(valkey.url, tmp_path / "log", graph) as service, GraphShop(service.url, patient=False) as shop:
         for name, (fault, reason) in FAULTS.items():
             page = filled(graph)
@@ -85,7 +85,7 @@ def test_a_list_from_a_broken_graph_is_answered_502_and_continues_later_at_the_s
 def test_a_call_is_answered_502_if_graph_ends_during_it_and_the_store_still_works(
     valkey: Server, tmp_path: Path
 ) -> None:
-    """The call is in progress when Graph's process ends. After that no process listens at its address."""
+    """The call is in progress when Graph's process ends. Afterwards no process listens at Graph's address."""
     held = Barrier()
     with ExitStack() as stack:
         callers = stack.enter_context(ThreadPoolExecutor(1))
@@ -174,7 +174,8 @@ def test_a_call_is_answered_503_if_its_rate_limit_cannot_be_stored(
 def test_calls_with_a_revoked_token_are_answered_409_and_no_replica_uses_the_token_again(
     graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """Each of several running calls reports it. On the other replica, too, no more calls are sent."""
+    """The token is revoked during four calls, and each of them is answered 409. Afterwards neither replica sends a call
+    with this token."""
     held = Barrier()
     with ExitStack() as stack:
         callers = stack.enter_context(ThreadPoolExecutor(PLACES))

@@ -25,7 +25,8 @@ from tests.service import APP_SECRET, STOP_SECONDS, serving
 from tests.support import NO_TLS, WITHIN, wait_until
 
 HANGS_SECONDS = 0.2
-"""Seconds: long enough for a hundred wrong answers, and too short for a right one."""
+"""Seconds for which Redis hangs. In this time a faulty service could answer a hundred deliveries 200 too early, and a
+correct service answers none."""
 
 
 def readable(url: str) -> list[str]:
@@ -39,8 +40,8 @@ def readable(url: str) -> list[str]:
 async def test_a_sigkill_loses_no_message_that_was_answered_200(
     breakable: Breakable, tmp_path: Path, row: EndsWith, attempt: int
 ) -> None:
-    """The kill comes at a random moment under load, several times. In every second run Redis hangs before, so that
-    messages wait."""
+    """The kill comes at a random moment under load, several times. In every second run Redis hangs before the kill, so
+    that messages wait."""
     moment = random.randrange(1, 1200)
     with serving(breakable.url, tmp_path / "killed") as service:
         with Shop(service.url, patient=False) as shop:
@@ -63,7 +64,8 @@ async def test_a_write_that_still_waits_for_redis_is_not_answered_200(breakable:
 
     async def post(mid: str, waits: float = 0.4) -> None:
         body = serialize(texts([mid]))
-        # Shorter than the service's own limit, which would end in a 503: the kill must find it waiting.
+        # This limit is shorter than the service's own limit, after which the answer is 503. So the write still waits
+        # when the kill comes.
         async with httpx2.AsyncClient(base_url=service.url, trust_env=False, verify=NO_TLS, timeout=waits) as client:
             with suppress(httpx2.TimeoutException):
                 answer = await client.post("/webhook", content=body, headers=signed(body, APP_SECRET))
@@ -75,7 +77,7 @@ async def test_a_write_that_still_waits_for_redis_is_not_answered_200(breakable:
             shop.connect()
         await post("m_before", WITHIN)
         breakable.hang()
-        for first in (0, 10):  # the first ten may be in the socket already, and may be executed later
+        for first in (0, 10):  # Redis may execute the first ten later: they may be in its socket
             await asyncio.gather(*(post(f"m_{n}") for n in range(first, first + 10)))
         service.kill()
         breakable.go_on()

@@ -41,7 +41,7 @@ OwnServer = Callable[..., AbstractContextManager[Server]]
 
 
 async def is_ready(service: Service, wanted: bool) -> None:
-    """Wait for the answer of /readyz. Each question lets the service check its Redis, as probes do."""
+    """Wait for the answer of /readyz. Each request lets the service check its Redis, as probes do."""
     for _ in range(600):
         if await asyncio.to_thread(service.answers, "/readyz") is wanted:
             return
@@ -75,7 +75,7 @@ async def test_no_message_is_lost_if_the_eviction_policy_is_wrong_for_a_time(
 async def test_no_message_is_lost_if_the_redis_user_loses_its_rights_for_a_time(
     own_server: OwnServer, tmp_path: Path, row: EndsWith
 ) -> None:
-    """The service is unready during that time, so that a rollout stops."""
+    """The service is not ready while the rights are missing, so that a rollout stops."""
     with own_server() as server:
         async with loaded(with_user(server, "+@all"), tmp_path / "log") as (service, load):
             config(server, "ACL", "SETUSER", "limited", "-@scripting")
@@ -89,7 +89,7 @@ async def test_no_message_is_lost_if_the_redis_user_loses_its_rights_for_a_time(
 async def test_deliveries_to_a_redis_without_pages_are_refused_until_a_page_is_connected(
     own_server: OwnServer, tmp_path: Path, row: EndsWith
 ) -> None:
-    """It may be the wrong Redis, so deliveries are refused. Facebook repeats them."""
+    """A Redis without Pages may be the wrong one. Facebook repeats the refused deliveries."""
     with own_server() as server, serving(server.url, tmp_path / "log") as service:
         async with loading(service.url) as load:
             await refused(load)
@@ -107,7 +107,8 @@ async def test_deliveries_to_a_redis_without_pages_are_refused_until_a_page_is_c
 async def test_no_message_is_lost_if_redis_has_a_wrong_certificate_for_a_time(
     own_server: OwnServer, tmp_path: Path, row: EndsWith
 ) -> None:
-    """The service does not use it. It stores deliveries again when the right certificate is back."""
+    """The service does not use a Redis with a wrong certificate. It stores deliveries again when the right certificate
+    is back."""
     try:
         binary = redis7()
     except Absent as reason:

@@ -23,7 +23,7 @@ REFUSED = 100
 async def test_deliveries_for_a_lost_page_are_refused_until_the_page_is_restored(
     breakable: Breakable, tmp_path: Path, row: EndsWith
 ) -> None:
-    """One process remembers the Page. The other was started afterwards and remembers nothing."""
+    """One process remembers the Page. The other process was started after the loss and remembers nothing."""
     with ExitStack() as stack:
         client = stack.enter_context(breakable.client())
         old = stack.enter_context(serving(breakable.url, tmp_path / "old"))

@@ -41,7 +41,7 @@ def service(breakable: Breakable, tmp_path: Path) -> Iterator[Service]:
 
 @pytest.fixture(params=TROUBLES, ids=lambda trouble: trouble.name)
 def trouble(request: pytest.FixtureRequest) -> Trouble:
-    """Each way of failing, in turn."""
+    """Yields each way of failing, one after the other."""
     found: Trouble = request.param
     return found
 
@@ -66,7 +66,7 @@ def test_deliveries_are_answered_503_with_retry_after_during_the_fault_and_200_a
             assert facebook.text("m_before").status_code == 200
         deliveries = operator.counts("deliveries_total")
         trouble.begin(breakable)
-        answer = facebook.text("m_1", "canary")  # its client does not wait longer than Facebook
+        answer = facebook.text("m_1", "canary")  # this client waits as long as Facebook waits, and no longer
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) >= 1
         assert answer.json()["reason"] in trouble.reasons

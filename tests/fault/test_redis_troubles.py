@@ -103,7 +103,7 @@ async def test_a_full_redis_loses_no_acknowledged_message(breakable: Breakable, 
 
 @pytest.mark.fault("Redis forgets its scripts, again and again")
 async def test_forgotten_scripts_are_sent_again(breakable: Breakable, tmp_path: Path, row: EndsWith) -> None:
-    """No delivery is refused because of it."""
+    """No delivery is refused because a script is missing."""
     with breakable.client() as client:
         async with loaded(breakable.url, tmp_path / "log") as (service, load):
             for _ in range(200 if FULL else 20):
@@ -118,7 +118,7 @@ async def test_forgotten_scripts_are_sent_again(breakable: Breakable, tmp_path: 
 async def test_a_redis_that_loads_its_file_loses_no_acknowledged_message(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path, row: EndsWith
 ) -> None:
-    """During that time Redis answers every command with an error."""
+    """While Redis loads its file, it answers every command with an error."""
     with (
         own_server(persistent=True, extra=["--enable-debug-command", "yes"]) as server,
         redis.Redis.from_url(server.url, socket_timeout=120) as client,

@@ -144,7 +144,8 @@ def test_a_message_that_is_too_old_only_by_the_clock_of_redis_is_refused_and_not
 
 
 def test_a_store_without_any_page_answers_deliveries_503(own: Server, tmp_path: Path) -> None:
-    """It may be the wrong database or a new server. Facebook delivers again. The dashboard's test is answered 200."""
+    """A store without Pages may be the wrong database or a new server. Facebook delivers again. The test delivery of
+    Facebook's dashboard is answered 200."""
     dashboard = (
         b'{"object":"page","entry":[{"id":"0","time":1770000000,"changes":[{"field":"messages","value":'
         b'{"sender":{"id":"12334"},"recipient":{"id":"23245"},"timestamp":"1527459824",'

@@ -173,7 +173,8 @@ async def test_signed_nonsense_is_answered_and_does_not_affect_genuine_deliverie
 
 @pytest.mark.fault("captured deliveries sent again")
 async def test_a_captured_delivery_sent_again_is_stored_once(service: Service, row: EndsWith) -> None:
-    """Its signature never expires. A hundred connections send it again and again, and each is answered 200."""
+    """The signature of a delivery never expires. A hundred connections send the same delivery again and again, and each
+    request is answered 200."""
     body = serialize(texts(["m_captured"]))
     statuses: Counter[int] = Counter()
     flood = [Flood(posted(body, *signed(body, APP_SECRET)), statuses) for _ in range(100)]

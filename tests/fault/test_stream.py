@@ -133,7 +133,7 @@ def refused(service: Service, last: str) -> int:
 def test_a_viewer_that_does_not_read_is_disconnected_and_can_continue_without_loss(
     valkey_url: str, tmp_path: Path
 ) -> None:
-    """It delays no other viewer: another viewer of the same shop gets everything during that time."""
+    """This viewer delays no other viewer: while it reads nothing, another viewer of the same shop gets everything."""
     words = "ក" * 15_000
     with serving(valkey_url, tmp_path / "log") as service, Shop(service.url) as shop:
         shop.connect()

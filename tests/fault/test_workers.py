@@ -192,7 +192,8 @@ async def the_same_for_all(replicas: list[Service], name: str) -> list[str]:
 
 
 async def test_two_replicas_of_two_workers_on_a_cluster_are_one_service(tmp_path: Path) -> None:
-    """Both give the same answers, their counts add up to what was sent, and only one sweeps at a time."""
+    """Both replicas give the same answers. The sum of their counts is the number of sent messages. Only one replica
+    sweeps at a time."""
     pages = [PageId(f"10420000000000{n}") for n in range(1, 7)]
     with running_cluster(tmp_path / "cluster", valkey9()) as cluster, ExitStack() as stack:
         began = time.monotonic()

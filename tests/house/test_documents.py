@@ -39,7 +39,7 @@ def test_make_docs_changes_nothing() -> None:
 
 
 def test_a_malformed_line_in_the_table_of_keys_is_refused() -> None:
-    """Otherwise docs/reference.md would silently leave out a key, and no operator would know of it."""
+    """Without this check, docs/reference.md would leave out a key, and no operator would know of the key."""
     with pytest.raises(ValueError, match="not a row"):
         generate.stored_keys("Keys.\n\n    page:{P}  which shop a Page belongs to\n")
 
@@ -82,7 +82,7 @@ def test_every_end_of_a_stream_is_explained(document: str) -> None:
 
 
 def test_the_service_accepts_the_token_of_the_documents_example_code() -> None:
-    """Its key is a text. A caller who has not signed in gets no token."""
+    """The example uses TOKEN_KEYS as a text. A caller who has not signed in gets no token."""
     (code,) = re.findall(r"```python\n(.*?)```", INTEGRATE, re.DOTALL)
     names: dict[str, Any] = {"app": SimpleNamespace(post=lambda _: lambda function: function), "session": {}}
     environ = {"TOKEN_KEYS": "0123456789abcdef" * 4}

@@ -20,12 +20,12 @@ def rows(title: str) -> list[list[str]]:
 
 
 def test_every_webhook_field_that_is_subscribed_has_its_row() -> None:
-    """The table has only these fields, because an app that has not chosen a field gets nothing of it."""
+    """The table has these fields and no others. An app gets no events of a field that the operator has not chosen."""
     assert sorted(name for row in rows("3. Choose the webhook fields") for name in row) == sorted(FIELDS)
 
 
 def test_every_permission_has_a_reason_a_recording_and_a_text() -> None:
-    """One sentence with the reason, what the screen shows, and the text for the form."""
+    """Each permission has a sentence with the reason, the steps that the recording shows, and the text for the form."""
     permissions = sorted(NEEDED_PERMISSIONS + WANTED_PERMISSIONS)
     assert sorted(name for row in rows("4. Permissions") for name in row) == permissions
     review = TEXT.partition("**Recordings.**")[2].partition("**Data handling questions.**")[0]

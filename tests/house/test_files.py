@@ -118,7 +118,7 @@ def test_pyproject_lists_every_package_folder() -> None:
 
 @pytest.mark.parametrize("package", ["graph_client", "simulator"])
 def test_a_large_package_names_each_of_its_modules(package: str) -> None:
-    """Its docstring shows a newcomer which module to open."""
+    """The docstring of the package shows a newcomer which module to open."""
     listed = set(re.findall(r"`(\w+)`", source(ROOT / package / "__init__.py")))
     assert listed == {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"}
 

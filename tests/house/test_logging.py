@@ -78,12 +78,12 @@ def test_the_table_says_for_every_field_how_it_is_redacted() -> None:
 
 
 def test_an_outcome_of_a_delivery_is_logged_only_as_a_number() -> None:
-    """Their names are fields of the delivery's line."""
+    """The names of the outcomes are fields of the delivery's line."""
     assert redact(None, "info", dict.fromkeys(OUTCOMES - {"stored"}, "x")) == dict.fromkeys(OUTCOMES - {"stored"}, MASK)
 
 
 def test_the_code_reader_finds_the_events_and_their_fields() -> None:
-    """Otherwise the other tests would compare nothing."""
+    """If the reader found no event, the other tests would compare nothing."""
     source = 'log.info("a", b=1)\nself._log.error("c", exc_info=e)\nlog.exception("d")\nlog.info(name)\nother.info("e")'
     found = events_of(ast.parse(source))
     assert found["a"].levels == {"info"}

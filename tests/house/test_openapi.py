@@ -102,7 +102,7 @@ def test_every_schema_is_a_valid_json_schema(document: Json) -> None:
 
 
 def test_every_answer_and_every_reason_of_a_problem_has_an_example(document: Json) -> None:
-    """Each fits its schema, so that a reader sees the real form."""
+    """Each example fits its schema, so that a reader sees the real form."""
     for methods in document["paths"].values():
         for name, operation in ((one["operationId"], one) for one in methods.values()):
             (status,) = [status for status in operation["responses"] if status.startswith("2")]

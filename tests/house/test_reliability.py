@@ -61,7 +61,7 @@ def test_every_mutation_has_one_place_and_every_place_has_a_mutation() -> None:
 
 
 def test_a_mutated_module_differs_and_can_be_imported() -> None:
-    """Otherwise the test would fail for the wrong reason."""
+    """If the module could not be imported, the fault's test would fail for the wrong reason."""
     tagged = places()
     for mutation in mutations():
         (place,) = tagged[mutation.keeps]

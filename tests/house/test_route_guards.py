@@ -172,7 +172,7 @@ def test_the_guard_accepts_the_right_token(client: TestClient, guarded: list[Gua
 
 
 def test_the_public_routes_need_no_token(client: TestClient) -> None:
-    """They need no token and no Redis."""
+    """The public routes answer without a token and without Redis."""
     for method, path in PUBLIC:
         place = path.replace("{version}", "1").replace("{file:path}", "js/main.js").replace("{file}", "v1.js")
         assert client.request(method, place).status_code == 200

@@ -1,7 +1,7 @@
 """Fixtures of the integration tests: one service for all tests that do not change it, and its callers.
 
 Each test begins with an empty Valkey. Tests that read from Facebook use a second service with its own Valkey and its
-own Graph, and the first service does not know them.
+own Graph. The first service knows neither this Valkey nor this Graph.
 """
 
 from collections.abc import Iterator

@@ -269,7 +269,8 @@ def test_a_newer_token_replaces_the_older_token(
 
 
 def test_the_store_contains_no_secret_in_plain_text(graph_store: Server, page: FakePage) -> None:
-    """It is not there in base64 or hexadecimal either. The same is true for the app's secret and SEAL_KEYS."""
+    """The store has neither the Page's token nor the app's secret nor SEAL_KEYS: not as they are, not in base64 and not
+    in hexadecimal."""
     kept = everything(graph_store)
     assert page.id.encode() in kept
     for secret in (page.token, APP_SECRET, SEAL_KEY, Secret(f"{APP_ID}|{APP_SECRET.reveal()}")):

@@ -148,8 +148,8 @@ def test_the_doctor_reports_the_faults_of_each_page(
 def test_with_a_wrong_app_secret_the_doctor_does_not_fail_the_pages(
     graph: FakeGraph, graph_service: Service, graph_store: Server
 ) -> None:
-    """Otherwise one wrong setting would make every Page look faulty. The doctor reports the stored state of each Page
-    instead.
+    """The doctor reports the stored state of each Page, because one wrong app secret must not make every Page look
+    faulty.
     """
     with GraphShop(graph_service.url) as shop:
         page = new_page(graph.world)
@@ -168,7 +168,7 @@ def test_with_a_wrong_app_secret_the_doctor_does_not_fail_the_pages(
 
 
 def test_the_doctor_reports_that_facebook_hangs_or_fails(graph: FakeGraph, graph_store: Server) -> None:
-    """The doctor reports this within its time limit, and still reports everything else."""
+    """The doctor reports the fault of Facebook within its time limit, and still reports everything else."""
     graph.faults.script(None, Stalls(Barrier()), times=None)
     code, document = doctor(graph_store.url, **graph_settings(graph))
     assert (code, "in time" in sentences(document, "app")) == (1, True)
@@ -193,7 +193,8 @@ def test_the_doctor_reports_that_facebook_hangs_or_fails(graph: FakeGraph, graph
 def test_the_doctor_reports_the_fault_of_a_server(
     own_server: Callable[..., AbstractContextManager[Server]], extra: tuple[str, ...], ill: dict[str, str]
 ) -> None:
-    """The doctor reports the fault of the server and nothing else about the store, but that a busy machine is slow."""
+    """The doctor reports the fault of the server. It may also report that a busy machine is slow, and reports nothing
+    else about the store."""
     with own_server(persistent=True, extra=extra) as server:
         code, document = doctor(server.url)
     found = {name: level for name, level in levels(document, "redis").items() if level != "ok"}
@@ -203,7 +204,7 @@ def test_the_doctor_reports_the_fault_of_a_server(
 
 @pytest.mark.parametrize(("name", "version"), [("redis7", "Redis 7.0"), ("redis82", "Redis 8.2")])
 def test_every_supported_server_is_known(flushed: Callable[[str], Server], name: str, version: str) -> None:
-    """The doctor names its kind and version."""
+    """The doctor names the kind and the version of the server."""
     _, document = doctor(flushed(name).url)
     assert (levels(document)["redis.version"], version in sentences(document, "redis.version")) == ("ok", True)
 
@@ -286,7 +287,7 @@ def listening(*, answering: bool) -> Iterator[int]:
 @pytest.mark.parametrize("form", ["redis://{}", "redis+cluster://{}", "redis+sentinel://{}/inbox/0"])
 @pytest.mark.parametrize("answering", [True, False], ids=["hangs", "gone"])
 def test_the_doctor_reports_that_redis_hangs_or_is_missing(form: str, answering: bool) -> None:
-    """The doctor reports this within its time limit, and still checks everything else."""
+    """The doctor reports the fault of Redis within its time limit, and still checks everything else."""
     with listening(answering=answering) as port:
         code, document = doctor(form.format(f"127.0.0.1:{port}"))
     assert code == 1
@@ -306,7 +307,7 @@ def test_the_doctor_reports_a_wrong_public_address(service: Service, valkey_url:
 
 
 def test_the_doctor_continues_after_invalid_settings(valkey_url: str) -> None:
-    """The doctor reports all of them and checks everything that does not need them."""
+    """The doctor reports all invalid settings, and checks everything that does not need these settings."""
     code, document = doctor(
         valkey_url, FACEBOOK_VERIFY_TOKEN="", TOKEN_KEYS="zq!", MESSAGE_TTL="432001", PORT="99999", SEAL_KEYS="zq?"
     )

@@ -16,7 +16,8 @@ def echo(mid: str, *, sender: str = PAGE, recipient: str = CUSTOMER, **more: Any
 
 @pytest.mark.parametrize("app_id", [263902037430900, "263902037430900", 2**70])
 def test_an_echo_names_its_program_and_its_metadata(facebook: Facebook, shop: Shop, app_id: int | str) -> None:
-    """A composer can therefore tell its own automatic answers from the answers of staff. Ids are texts."""
+    """With these two fields, a composer can distinguish its own automatic answers from the answers of staff. Ids are
+    texts."""
     assert facebook.part(echo("m_echo", app_id=app_id, metadata="order-55")).status_code == 200
     found = shop.get("/messages/m_echo")
     assert (found["app_id"], found["metadata"]) == (str(app_id), "order-55")

@@ -1,4 +1,5 @@
-"""A complete copy on request: it has every line, uses little memory, and never looks complete when it is not."""
+"""The export, a complete copy on request: it has every line, uses little memory, and never looks complete when lines
+are missing."""
 
 import json
 import socket
@@ -209,7 +210,7 @@ def test_a_third_export_of_a_shop_at_the_same_time_is_refused(shop: Shop, facebo
 
 
 def test_an_export_ends_when_its_caller_disconnects(shop: Shop, facebook: Facebook, service: Service) -> None:
-    """The service does not read on without a reader."""
+    """The service stops reading from Redis when the caller does not read the export any more."""
     fill(facebook, 2000)
     begun = len(service.lines())
     with export(shop) as answer:

@@ -113,7 +113,7 @@ def test_a_generated_python_client_reads_and_purges(service: Service, shop: Shop
 
 @pytest.mark.timeout(3 * SECONDS)
 def test_typescript_clients_compile_strictly_and_read(service: Service, shop: Shop) -> None:
-    """One client is made by openapi-typescript. The other is our own client, installed as a package in Node."""
+    """openapi-typescript makes one client. The second client is our own, installed as a package in Node."""
     if shutil.which("npm") is None:
         pytest.skip("TypeScript: there is no npm on this machine")
     folder = ROOT / "build" / "typescript"

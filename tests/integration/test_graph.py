@@ -104,8 +104,8 @@ def test_an_answer_has_only_items_and_after_and_no_paging_of_facebook(
 def test_an_address_with_the_token_is_left_out_in_every_place(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, edge: str
 ) -> None:
-    """Facebook puts it beside a list, apart from a list, into a field, or next to a person's name. The rest of the item
-    stays.
+    """Facebook puts such an address beside a list, apart from a list, into a field, or next to a person's name. The
+    rest of the item stays.
     """
     path, expected = fill(graph, page, edge)
     address = f"https://graph.facebook.com/v26.0/1/edge?access_token={page.token.reveal()}&limit=25"
@@ -213,7 +213,7 @@ def test_comments_come_in_the_requested_order_and_depth(
 
 
 def test_since_and_until_limit_the_posts(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
-    """Both can have any form of a time that the API accepts. Graph gets seconds."""
+    """`since` and `until` can have any form of a time that the API accepts. Graph gets seconds."""
     start = (now() - 60 * MINUTE) // 1000 * 1000
     posts = [graph.world.add_post(page, f"post {n}", at=start + n * MINUTE).id for n in range(5)]
     since, until = start + MINUTE, start + 3 * MINUTE
@@ -287,7 +287,8 @@ def test_an_edge_without_items_is_an_empty_list_with_an_end(
 def test_videos_come_from_the_posts_if_facebook_does_not_list_them(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, gaps: bool
 ) -> None:
-    """Both ways give the same ids, newest first. A page without a video is empty and is not the end."""
+    """The list of videos and the posts give the same ids, newest first. A page without a video is empty and is not the
+    end."""
     world = graph.world
     for number in range(3):
         world.add_post(page, f"no video {number}")

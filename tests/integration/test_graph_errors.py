@@ -288,7 +288,8 @@ def test_a_single_failure_is_retried_and_an_outage_is_answered_502(
 
 
 def test_a_redirect_is_not_followed(graph: FakeGraph, graph_shop: GraphShop, page: FakePage) -> None:
-    """Following it would send the token to another address. The call is not repeated either."""
+    """If the service followed the redirect, it would send the token to another address. It does not repeat the call
+    either."""
     graph.faults.script(page.id, redirects(f"{graph.url}/v26.0/elsewhere"))
     assert refusal(graph_shop.ask(page.id, "posts")) == (502, "graph_redirected")
     assert graph.seen.total == 1

@@ -56,9 +56,9 @@ def test_a_walk_of_ten_thousand_comments_does_not_increase_memory(
 async def test_a_stalled_page_does_not_delay_other_pages(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop
 ) -> None:
-    """Its four places are taken, its queue is full, and further callers are refused. Meanwhile the readers of all other
-    Pages are all at Facebook at the same time and are answered. Afterwards the callers of the stalled Page are answered
-    too.
+    """The four places of the stalled Page are taken, its queue is full, and further callers are refused. Meanwhile the
+    readers of all other Pages are all at Facebook at the same time and are answered. Afterwards the callers of the
+    stalled Page are answered too.
     """
     pages = [new_page(graph.world) for _ in range(SHOP_PAGES)]
     for one in pages:

@@ -33,7 +33,8 @@ NOWHERE: Final = (
 def test_the_answer_for_a_refused_profile_names_the_kind_of_refusal(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, fails: Fails, expected: str
 ) -> None:
-    """This happens if the conversation has no name either. Another customer's name is answered all the same."""
+    """The refusal becomes the answer if the customer's conversation has no name either. Another customer's name is
+    answered as usual."""
     graph.world.say(page, SOKHA, "សួស្តី")
     stranger = "7000000000000999"
     graph.world.meet(page, Psid(stranger), "Dara", graph.world.now())

@@ -38,8 +38,8 @@ def test_running_and_recent_live_videos_are_listed_newest_first(
 def test_all_comments_of_a_live_video_come_in_the_requested_order(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """They come page by page. Comments that Facebook ranks low are included, because a buyer often writes only a
-    number.
+    """The comments come page by page. Comments that Facebook ranks low are included, because a buyer often writes only
+    a number.
     """
     live = graph.world.add_live_video(page, "ឥឡូវ")
     said = [f"A{number}" for number in range(5)]
@@ -62,7 +62,7 @@ def test_all_comments_of_a_live_video_come_in_the_requested_order(
 def test_live_videos_come_from_the_videos_if_facebook_does_not_list_them(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """The fields have the same names. The comments are those of the recording, which are the same comments."""
+    """The fields have the same names. The service reads the comments of the recording, which are the same comments."""
     graph.world.add_video(page, "no live video")
     live = graph.world.add_live_video(page, "ឥឡូវ")
     recording = live.document["video"]["id"]

@@ -1,6 +1,5 @@
 """Every route and every failure, with marked texts, people and secrets in each place that a caller, Facebook or the
-store can write to. Nothing of them may be in the log of the most detailed level, in any file, or in Redis and its
-files.
+store can write to. No marked word may be in the log of the most detailed level, in any file, or in Redis and its files.
 
 The test reads the routes from the table, so a new route is tested too.
 """
@@ -237,7 +236,8 @@ def connected(service: Service, graph: FakeGraph) -> None:
 
 
 def test_no_route_and_no_failure_leaves_words_people_or_secrets_in_a_log_metric_or_error(tmp_path: Path) -> None:
-    """They are not in Redis, its files or other files either. A caller's address is only in the line of its request."""
+    """Words, people and secrets are not in Redis, its files or other files either. A caller's address is only in the
+    line of its request."""
     temporary, data = tmp_path / "temporary", tmp_path / "data"
     temporary.mkdir()
     data.mkdir()

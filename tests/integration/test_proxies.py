@@ -38,7 +38,7 @@ def services(valkey9: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def shared_proxy(
     request: pytest.FixtureRequest, services: list[Service], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Proxy]:
-    """Each proxy in turn."""
+    """Yields each proxy, one after the other."""
     try:
         with proxies.running(request.param, services, tmp_path_factory.mktemp(request.param)) as proxy:
             yield proxy
@@ -48,7 +48,7 @@ def shared_proxy(
 
 @pytest.fixture
 def proxy(shared_proxy: Proxy, services: list[Service], valkey: Server) -> Proxy:
-    """The same proxy over an empty store, with a shop."""
+    """Returns the same proxy over an empty store, with a shop."""
     assert valkey.url
     with Shop(services[0].url) as shop:
         shop.connect()

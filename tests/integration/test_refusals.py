@@ -54,7 +54,7 @@ def test_a_signature_of_another_secret_never_reaches_the_parser(facebook: Facebo
 
 @pytest.mark.parametrize("body", [b"", b"{canary", b"\xff\xfe", b"{} canary", b"NaN"])
 def test_a_signed_body_that_is_not_json_is_400(facebook: Facebook, body: bytes) -> None:
-    """This answer reveals nothing either."""
+    """The answer 400 contains no text of the body and no secret either."""
     answer = facebook.deliver(body)
     assert answer.status_code == 400
     assert_tells_nothing(answer, body)

@@ -20,7 +20,7 @@ def other(service: Service, valkey_url: str, tmp_path: Path) -> Iterator[Service
 
 
 def test_a_page_connected_at_one_replica_is_known_to_another_at_once(service: Service, other: Service) -> None:
-    """This is true even if the other service has just counted the Page as unknown."""
+    """The other service knows the Page even if it has just counted it as unknown."""
     with Shop(service.url) as shop, Facebook(other.url) as facebook:
         assert facebook.text("m_early").status_code == 200
         shop.connect()
@@ -94,8 +94,8 @@ def test_messages_purged_at_one_replica_are_unreadable_at_another_and_stay_purge
 
 @pytest.mark.timeout(120)
 def test_seal_keys_are_changed_while_two_replicas_take_and_read_messages(valkey_url: str, tmp_path: Path) -> None:
-    """The keys are first the old one, then old and new, then new and old, then the new one, at one replica after the
-    other. No request is refused at any time.
+    """The keys are first the old key, then the old and the new, then the new and the old, then the new key. Each step
+    changes one replica after the other. No request is refused at any time.
     """
     old, new = SEAL_KEY.reveal(), base64.b64encode(b"another-seal-key-of-test-service").decode()
     sent: list[str] = []

@@ -1,4 +1,5 @@
-"""Searches in a running service: what a search finds, how far it looks, and that others do not see it."""
+"""Searches in a running service: what a search finds, how many messages it reads, and that other shops do not see the
+result."""
 
 import time
 

@@ -81,7 +81,7 @@ def test_sighup_reads_the_files_of_the_settings_again(valkey: Server, tmp_path: 
 
 
 def test_an_older_connection_is_answered_after_sighup(valkey: Server, tmp_path: Path) -> None:
-    """Its first request comes when the new settings are in use."""
+    """The first request on the older connection comes when the new settings are in use."""
     file = tmp_path / "secret"
     file.write_text(APP_SECRET.reveal())
     files = {"FACEBOOK_APP_SECRET": "", "FACEBOOK_APP_SECRET_FILE": str(file)}
@@ -100,7 +100,7 @@ def test_an_older_connection_is_answered_after_sighup(valkey: Server, tmp_path: 
 
 
 def events(service: Service) -> list[str]:
-    """Returns the events of its log."""
+    """Returns the events in the service's log."""
     return [line["event"] for line in service.lines()]
 
 
@@ -111,7 +111,7 @@ def all_take(service: Service, secret: Secret) -> bool:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_after_sigterm_a_service_is_unready_and_still_answers(valkey: Server, tmp_path: Path, workers: str) -> None:
-    """This lasts for DRAIN_SECONDS. A second SIGTERM ends the wait."""
+    """The service waits in this state for DRAIN_SECONDS. A second SIGTERM ends the wait."""
     drain = {"DRAIN_SECONDS": "600", "WEB_CONCURRENCY": workers}
     with serving(valkey.url, tmp_path / "log", **drain) as service, Shop(service.url) as shop:
         shop.connect()

@@ -43,7 +43,7 @@ def test_a_delivery_that_asks_for_another_protocol_is_stored(service: Service, s
 
 
 def test_bytes_after_an_upgrade_without_a_body_are_the_next_request(service: Service) -> None:
-    """The service drops no bytes behind it. Otherwise it would read the rest of a request as a request."""
+    """The service drops no bytes behind the request. Otherwise it would read the rest of a request as a request."""
     bare = request(b"Connection: Upgrade", b"Upgrade: foo", body=b"", start=b"GET /v1/first HTTP/1.1")
     assert exchange(service.port, bare + request(LENGTH)) == [404, 404, 404]
 
@@ -58,7 +58,7 @@ def test_a_request_with_an_unclear_end_is_refused_and_its_connection_closed(serv
 
 @pytest.mark.parametrize("path", ["/webhook", "/v1/first"])
 def test_the_refusal_is_the_same_on_every_path(service: Service, path: str) -> None:
-    """This includes the path for deliveries."""
+    """The path for deliveries refuses such a request in the same way as all other paths."""
     for case in ("no Host", "two Hosts", "identity", "HTTP/2.0"):
         statuses = exchange(service.port, REFUSED[case].replace(b"/v1/first", path.encode()))
         assert len(statuses) == 1, case

@@ -46,7 +46,7 @@ def test_a_message_reaches_a_viewer_as_the_api_answers_it(service: Service, shop
 def test_a_message_stored_by_one_replica_reaches_a_viewer_of_another_replica(
     service: Service, other: Service, shop: Shop
 ) -> None:
-    """This works in both directions."""
+    """The message also reaches a viewer of the first replica if the second replica stores it."""
     assert shop.name == "shop-1"
     with (
         Viewer(service.url).ready() as here,
@@ -176,7 +176,8 @@ def test_changes_of_messages_reach_connected_and_returning_viewers(
 def test_a_purge_of_the_shop_ends_the_stream_with_its_event(
     service: Service, other: Service, shop: Shop, facebook: Facebook
 ) -> None:
-    """This is true on every replica and for viewers who come back. The next stream continues behind the purge."""
+    """The stream ends on every replica, and viewers who come back get the event too. The next stream continues behind
+    the purge."""
     with Viewer(service.url).ready() as viewer, Viewer(other.url).ready() as there:
         begin = viewer.reader.last_id
         facebook.text("m_1")
@@ -262,7 +263,7 @@ def test_a_ticket_opens_one_stream_of_its_shop(service: Service, shop: Shop, fac
 
 
 def test_a_ticket_is_kept_as_its_hash_for_thirty_seconds(shop: Shop, valkey: Server) -> None:
-    """It is used up in one step, so two callers cannot use it."""
+    """The service reads and deletes the ticket in one step, so two callers cannot use it."""
     ticket = give_ticket(shop)
     (client,) = valkey.clients()
     (key,) = [key for key in client.scan_iter() if key.startswith(b"t:")]

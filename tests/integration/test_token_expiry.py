@@ -95,7 +95,7 @@ def test_operators_count_the_tokens_that_end_soon(
 def test_a_token_is_known_to_be_dead_as_soon_as_it_ends(
     own_server: Callable[..., AbstractContextManager[Server]], tmp_path: Path
 ) -> None:
-    """The service knows it without a call of the shop, and does not wait for the daily check."""
+    """The service knows that the token is dead without a call of the shop, and does not wait for the daily check."""
     with (
         running_facebook() as graph,
         own_server() as store,

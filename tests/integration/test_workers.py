@@ -116,9 +116,9 @@ async def test_two_workers_answer_readers_viewers_and_scrapes_as_one_service(val
 
 
 def test_workers_share_connections_and_end_with_their_supervisor(valkey: Server, tmp_path: Path) -> None:
-    """Without a rule, one worker of an idle service would accept all connections. A unit test checks how evenly they
-    are shared, because on this machine one worker may get little processor time. After a SIGKILL of the supervisor, the
-    port is free for the next service.
+    """Without a rule, one worker of an idle service would accept all connections. A unit test checks that the workers
+    get about equal numbers of connections. This test cannot, because on this machine one worker may get little
+    processor time. After a SIGKILL of the supervisor, the port is free for the next service.
     """
     with two_workers(valkey, tmp_path / "log") as service:
         workers = service.workers()

@@ -27,7 +27,7 @@ MARGIN = 10
 
 LOG_BYTES = 2 * 5 * 10 * 2**20
 """Bytes of a container's log, which counts as its ephemeral storage. The kubelet keeps five files of 10 MiB
-(containerLogMaxFiles, containerLogMaxSize). It checks them only now and then, so twice that is possible.
+(containerLogMaxFiles, containerLogMaxSize). It checks their size only at times, so the log can have twice this size.
 https://kubernetes.io/docs/concepts/cluster-administration/logging/#log-rotation"""
 
 LEAST_USER = 10_000

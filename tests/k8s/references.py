@@ -81,7 +81,8 @@ def ingresses(manifests: Manifests) -> Iterator[str]:
 
 
 def routes(manifests: Manifests) -> Iterator[str]:
-    """Check that an HTTPRoute replaces the Ingresses and has the same targets."""
+    """Check that there is an HTTPRoute or an Ingress, but not both. An HTTPRoute needs the host of PUBLIC_URL and
+    existing ports."""
     for route in manifests.of("HTTPRoute"):
         where = title(route)
         if manifests.of("Ingress"):

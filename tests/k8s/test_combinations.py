@@ -16,7 +16,8 @@ from tests.k8s.schemas import models
 OVERLAYS = tuple(sorted(path.name for path in (ROOT / "k8s" / "overlays").iterdir()))
 COMPONENTS = tuple(sorted(path.name for path in (ROOT / "k8s" / "components").iterdir()))
 SETS = tuple(chain.from_iterable(combinations(COMPONENTS, size) for size in (0, 1, len(COMPONENTS))))
-"""A component alone lacks all others. If two components conflict, they also conflict when all are there."""
+"""The sets are: no component, each component alone, and all components. If two components conflict, they also conflict
+in the set of all."""
 
 
 KINDS = {

@@ -115,7 +115,7 @@ def once(name: str, at: int, samples: int) -> Series:
 
 
 CASES: tuple[Case, ...] = (
-    # One hundred a minute: an hour reaches 1.44 % after 8.64 minutes of 10 %.
+    # One hundred deliveries per minute: after 8.64 minutes with 10 % failures, one hour has 1.44 % failures.
     Case("PageInboxDeliveriesFail", "a tenth fails", deliveries((100, 0, 0, 60), (90, 10, 0, 30)), 69),
     Case("PageInboxDeliveriesFail", "a tenth is late", deliveries((100, 0, 0, 60), (90, 0, 10, 30)), 69),
     Case("PageInboxDeliveriesFail", "1.8 % fail all the time", deliveries((98.2, 1.8, 0, 30)), 3),
@@ -124,7 +124,7 @@ CASES: tuple[Case, ...] = (
          deliveries((90, 10, 0, 60), (98.8, 1.2, 0, 30)), silent=(75,)),
     Case("PageInboxDeliveriesFail", "four of twelve", deliveries((0.2, 0.1, 0, 40), (0.2, 0, 0, 20)),
          silent=(20, 40, 59)),
-    # Five hundred in five minutes: six hours reach 0.6 % after 21.6 minutes of 10 %.
+    # Five hundred deliveries in five minutes: after 21.6 minutes with 10 % failures, six hours have 0.6 % failures.
     Case("PageInboxDeliveriesFailSteadily", "a tenth fails", deliveries((500, 0, 0, 72), (450, 50, 0, 24)), 385,
          interval=5),
     Case("PageInboxDeliveriesFailSteadily", "0.75 % fail all the time", deliveries((496.25, 3.75, 0, 24)), 10,
@@ -133,7 +133,7 @@ CASES: tuple[Case, ...] = (
          silent=(120, 240, 480), interval=5),
     Case("PageInboxDeliveriesFailSteadily", "over but for 0.5 %",
          deliveries((450, 50, 0, 48), (497.5, 2.5, 0, 24)), silent=(285, 300, 360), interval=5),
-    # A thousand in ten minutes: three days reach 0.1 % after 86.4 minutes of 5 %.
+    # A thousand deliveries in ten minutes: after 86.4 minutes with 5 % failures, three days have 0.1 % failures.
     Case("PageInboxDeliveriesFailSlowly", "a twentieth fails", deliveries((1000, 0, 0, 432), (950, 50, 0, 36)), 4410,
          interval=10),
     Case("PageInboxDeliveriesFailSlowly", "0.13 % fail all the time", deliveries((998.7, 1.3, 0, 48)), 40,
@@ -224,7 +224,7 @@ CASES: tuple[Case, ...] = (
     Case("PageInboxRegistryLost", "four in ten minutes, and nothing else", events((0, 0.4, 40)), 8),
     Case("PageInboxRegistryLost", "less than three, and nothing else", events((0, 0.25, 40)), silent=(10, 20, 40)),
     Case("PageInboxRegistryLost", "two of five", events((6, 4, 40)), silent=(10, 20, 40)),
-    # Four an hour; nothing for six hours from minute 1440 on.
+    # Four deliveries per hour until minute 1440, and then none. At minute 1800 the last six hours have none.
     Case("PageInboxNoDeliveries", "silent for six hours", outcomes(accepted=rising((0.35, 288), (0, 96))), 1800,
          interval=5),
     Case("PageInboxNoDeliveries", "one in five hours", outcomes(accepted=rising((0.35, 288), (0.0167, 96))),
@@ -274,7 +274,7 @@ CASES: tuple[Case, ...] = (
     Case("PageInboxThrottled", "less than three", {'page_inbox_graph_holds_total{limit="app"}': rising((0.045, 90))},
          silent=(30, 60, 90)),
 )  # fmt: skip
-"""A fraction that rises with each sample, for an event that is rare."""
+"""The cases of all alerts. If an event is rare, its counter rises by a fraction with each sample."""
 
 
 HEALTHY: Series = {

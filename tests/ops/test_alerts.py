@@ -84,8 +84,8 @@ def test_a_restarted_process_does_not_silence_an_alert(tmp_path: Path) -> None:
 
 
 def test_a_change_of_any_number_in_an_alert_fails_a_trial(tmp_path: Path) -> None:
-    """The number becomes half as large again, or a third less, or the wait changes: a trial fails each time. The short
-    trials come first."""
+    """Each number is made larger by half, then smaller by a third, and the wait is changed: at least one trial fails
+    each time. The short trials run first."""
     quick_first = {alert: sorted(trials(alert), key=lambda one: max(map(len, one.series.values()))) for alert in ALERTS}
     unnoticed = {f"{alert}: {what}": (alert, rule) for alert, held in ALERTS.items() for what, rule in shifted(held)}
     for place in range(max(map(len, quick_first.values()))):
@@ -107,7 +107,7 @@ def replaced(alert: str, rule: Rule) -> dict[str, Any]:
 
 
 def test_no_alert_fires_for_a_healthy_service(tmp_path: Path) -> None:
-    """This includes a restart, after which every counter begins at 0 again."""
+    """No alert fires after a restart either, when every counter begins at 0 again."""
     well = Trial(HEALTHY, {minute: [] for minute in HEALTHY_MINUTES}, 5)
     assert failures([(DOCUMENT, [well, restarted(well, 900)])], tmp_path) == [""]
 

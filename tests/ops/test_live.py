@@ -47,7 +47,7 @@ def hurried(document: dict[str, Any], watched: Iterable[str]) -> str:
 
 @pytest.mark.timeout(300)
 def test_the_alert_fires_when_redis_stops_and_ends_when_it_is_back(breakable: Breakable, tmp_path: Path) -> None:
-    """Only the windows and waits of the rules are shorter. Then the service itself stops."""
+    """The rules are the installed rules with shorter windows and waits. After Redis, the service itself stops."""
     mids = count()
     with (
         serving(breakable.url, tmp_path / "log") as service,

@@ -93,7 +93,7 @@ def test_any_json_becomes_a_delivery_that_can_be_written_as_utf8(body: Any) -> N
 @settings(derandomize=True, deadline=None, max_examples=150)
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_any_bytes_become_a_delivery_or_are_refused(body: bytes) -> None:
-    """They are refused as not JSON, and in no other way."""
+    """Refused bytes are refused because they are not JSON, and for no other reason."""
     with suppress(PayloadRefused):
         assert isinstance(normalize(body), Delivery)
 

@@ -34,9 +34,11 @@ PLACES: Final = {
     "m-3": Place("page-a", "bora"),
     "m-4": Place("page-b", "anna"),
 }
-"""Few messages, so that events concern the same ones often: two of one conversation, two of a Page, and one apart."""
+"""The test has few messages, so that many events concern the same message. Two are of one conversation, a third is of
+the same Page, and the fourth is of another Page."""
 EXAMPLES: Final = int(os.environ.get("MODEL_EXAMPLES", "40"))
-"""Number of runs, with up to thirty steps each. The runs are the same each time, unless more are asked for."""
+"""Number of runs, with up to thirty steps each. The runs are the same each time, unless MODEL_EXAMPLES sets their
+number."""
 
 names = st.sampled_from(sorted(PLACES))
 pages = st.sampled_from(PAGES)

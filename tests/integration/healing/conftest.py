@@ -29,7 +29,7 @@ def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def valkey(own_valkey: Server) -> Iterator[Server]:
-    """The same Valkey, emptied before the test and searched for leaked keys after it."""
+    """Yields the same Valkey, which is emptied before the test and searched for leaked keys after the test."""
     own_valkey.empty()
     yield own_valkey
     assert own_valkey.unbounded_keys() == []

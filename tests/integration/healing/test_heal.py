@@ -50,7 +50,7 @@ def test_a_lost_subscription_with_fifteen_unseen_messages_heals_once_with_two_re
     The shop reads the messages in the order in which they were sent.
 
     The test makes the Page silent for half an hour: it sets the times of the last message and of the last check back,
-    so that the Page is due. A third replica starts while another replica heals.
+    so that the Page is due for a check. A third replica starts while another replica heals.
     """
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one", "two")
@@ -115,8 +115,8 @@ def _looked_again(valkey: Server, page: PageId) -> bool:
 
 
 def assert_apart(moments: list[float]) -> None:
-    """Check that any stretch has at most two calls a second. The first call of a stretch may have come late, which
-    makes the stretch short."""
+    """Check that in any stretch of time there are at most two calls per second. One further call is allowed, because
+    the first call of a stretch may have come late."""
     assert len(moments) >= 4
     for first in range(len(moments)):
         for last in range(first + 3, len(moments)):
