@@ -5,17 +5,17 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 OPERATOR = "operator"
-"""The subject of an action by a command on the store itself."""
+"""The subject of an action that an operator does with a command on the store itself."""
 FACEBOOK = "facebook"
-"""The subject of a decision by Facebook: its callbacks, and which of two shops a Page belongs to."""
+"""The subject of an action that Facebook causes: by a callback, or by proving which of two shops a Page belongs to."""
 AT_THE_STORE = "local"
-"""Replaces the address if a command works on the store itself."""
+"""Replaces the client's address if a command works on the store itself."""
 
 UNKNOWN_CLIENT = "unknown"
 """Replaces an address that is not known, or a proxy's text that is not an IP address."""
 
 LONGEST_ADDRESS = 64
-"""Characters. An IPv6 address has at most 45. The rest is for the name of a network interface (`fe80::1%eth0`)."""
+"""Characters. An IPv6 address has at most 45. The others are for the name of a network interface (`fe80::1%eth0`)."""
 
 
 def client_address(host: str | None) -> str:

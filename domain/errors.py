@@ -23,9 +23,9 @@ Kind = Literal[
 class PageInboxError(Exception):
     """An error with a name.
 
-    `reason` is a slug from the raising module's closed list. It is used unchanged as log field, metric label and
-    problem code. `retry_after` is the number of seconds to wait. The sentence is for people and holds no content,
-    token, secret or telephone number.
+    `reason` is a slug from the closed list of the module that raises the error. The log field, the metric label and the
+    problem code have the same slug. `retry_after` is the number of seconds to wait. The sentence is for people. It
+    holds no content, token, secret or telephone number.
     """
 
     kind: ClassVar[Kind] = "internal"

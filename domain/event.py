@@ -68,9 +68,9 @@ Outcome = Literal[
     "unreadable",
 ]
 """The result of a storable event. `erased`: the message was purged or unsent and stays deleted. `blocked`: the customer
-objected to storage. `edit_outdated`: a newer edit is kept. `edit_waiting`: the edit came before its message.
-`unreadable`: the edited record is damaged.
+objected to storage. `edit_outdated`: a newer edit is stored. `edit_waiting`: the edit came before its message.
+`unreadable`: the record of the edited message is damaged.
 """
 
 Settle = Callable[[list[Outcome] | Exception], None]
-"""Gets an outcome for each event when all are stored, or the reason why some may not be stored."""
+"""Called once: with an outcome for each event when all events are done, or with an error if some may not be stored."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 Level = Literal["ok", "warn", "fail"]
 LEVELS: tuple[Level, ...] = ("ok", "warn", "fail")
-"""From the best to the worst. A `warn` may be intended. A `fail` loses messages, or stops something from working."""
+"""The best level is first. A `warn` may be intended. A `fail` means that messages are lost or a function fails."""
 
 
 @dataclass(frozen=True, slots=True)

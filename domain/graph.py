@@ -19,7 +19,7 @@ Edge = Literal[
     "attachments",
     "customer",
 ]
-"""A list that can be fetched: of a Page, or of one of its posts, comments, live videos, conversations or messages. Or
+"""What can be fetched: a list of a Page or of one of its posts, comments, live videos, conversations or messages, or
 the profile of a person who wrote to the Page.
 """
 
@@ -36,10 +36,10 @@ Limit = Literal["app", "pages", "messenger"]
 class GraphQuery:
     """One list page of an edge.
 
-    `object` is the id of the post, comment, conversation or person. It is None for an edge of the Page itself. With a
-    person, the edge `conversations` has only the conversation with this person. `limit` is
-    a maximum: fewer items do not mean the end. `after` is the cursor of the earlier answer. `since` and `until` are in
-    milliseconds. A parameter that an edge does not have stays None.
+    `object` is the id of the post, comment, conversation or person. It is None for an edge of the Page itself. If
+    `object` is a person, the edge `conversations` has only the conversation with this person. `limit` is a maximum: a
+    list page with fewer items is not always the last one. `after` is the cursor of the list page before. `since` and
+    `until` are in milliseconds. A parameter that an edge does not have is None.
     """
 
     edge: Edge
@@ -55,7 +55,7 @@ class GraphQuery:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Items with Graph's field names, and the opaque cursor for the next list page. An `after` of None is the end."""
+    """Items with Graph's field names, and the opaque cursor of the next list page. On the last, `after` is None."""
 
     items: list[Fact]
     after: str | None
@@ -63,9 +63,9 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class CallSlot:
-    """The token of a call and its start time. Times are in seconds. `credentials` is None if the Page is connected for
-    webhooks only. If `held` is not 0, no call is allowed for that time, and no place is reserved. Else the call may be
-    sent after `wait`.
+    """The token for a call, and when the call may be sent. `credentials` is None if the Page is connected for webhooks
+    only. If `held` is not 0, no call is allowed for `held` seconds, and no place is reserved for this call. If `held`
+    is 0, the call may be sent after `wait` seconds.
     """
 
     credentials: Credentials | None

@@ -6,8 +6,8 @@ from typing import Literal
 HealStatus = Literal["running", "complete", "cut_short"]
 
 CutReason = Literal["cursor_repeated", "nothing_new", "too_long", "too_many_refused"]
-"""Why a walk ended before its list did: Graph repeated a cursor; several list pages in a row had nothing new; the list
-was longer than the limit; too many conversations were refused.
+"""Why a walk stopped before the end of its list: Graph repeated a cursor; several list pages in a row had nothing new;
+the list was longer than the limit; too many conversations were refused.
 """
 
 
@@ -34,9 +34,9 @@ class Heal:
     milliseconds.
 
     Messages from `since` on are fetched. `conversations`, `messages` and `stored` are the numbers of visited
-    conversations, fetched messages and new messages. `reason` says why a run was `cut_short`. `after` is where the list
-    continues in the next turn. In its `last_look` a run fetches only conversations that moved to the top of the list
-    meanwhile.
+    conversations, fetched messages and new messages. `reason` says why a run was `cut_short`. `after` is the cursor at
+    which the list continues in the next turn. During a run, a conversation with a new message moves to the top of the
+    list, where the run has already been. `last_look` is True while the run fetches these conversations.
     """
 
     since: int
@@ -53,7 +53,7 @@ class Heal:
 
     @property
     def next_try_at(self) -> int | None:
-        """Returns when a refused conversation is tried again, or None if there is none."""
+        """Returns the time of the next try of a refused conversation, or None if no conversation was refused."""
         return min((one.next_try_at for one in self.unhealed), default=None)
 
     def due(self, now: int) -> tuple[Unhealed, ...]:

@@ -1,6 +1,6 @@
-"""Identifiers. All are strings and never used as numbers. Only two of them have parts that the code reads. The id of a
-conversation is the id of its Page, `_`, and the id of the customer. The id of a message may begin with `m_`, which is
-ignored when the message is looked up, or with `TAP` (domain/message.py).
+"""Identifiers. Every id is a string and never used as a number. The code reads the parts of only two kinds of ids. The
+id of a conversation is the id of its Page, `_`, and the id of the customer. The id of a message may begin with `m_`,
+which is ignored when the message is looked up, or with `TAP` (domain/message.py).
 """
 
 from typing import NewType

@@ -6,9 +6,9 @@ import re
 from typing import Any, Final
 
 MID_LENGTH: Final = 512
-"""The longest message id that is accepted. Today's ids have 88 characters. Facebook does not promise their form."""
+"""Characters of the longest accepted message id. Today's ids have 88. Facebook promises no length of its ids."""
 ID_LENGTH: Final = 128
-"""The longest Page id or person's id that is accepted. Today's ids have about 20 digits."""
+"""Characters of the longest accepted id of a Page or a person. Today's ids have about 20 digits."""
 
 SAFE_INTEGER: Final = 2**53
 """A reader whose numbers are floats (JavaScript) rounds a larger whole number, so a larger number is passed on as
@@ -22,12 +22,12 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _ESCAPED: Final = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|\\)"
 )
-"""In JSON: both halves of an emoji, one half alone, or an escaped backslash. After an escaped backslash, `ud83d` is not
-an escape.
+"""Finds in JSON both halves of an emoji, one half alone, or an escaped backslash. After an escaped backslash, `ud83d`
+is not an escape.
 """
 _HALF: Final = len(b"\\ud83d")
 _LONGEST_NUMBER: Final = 64
-"""Digits. Ids have about 20. Python itself refuses to read 4,300."""
+"""Digits. Ids have about 20. Python itself refuses a whole number with more than 4,300 digits."""
 
 
 def repaired(body: bytes) -> bytes:
@@ -43,9 +43,7 @@ def _without_half(escaped: re.Match[bytes]) -> bytes:
 
 
 def whole_number(digits: str) -> int | float:
-    """For `json.loads`: returns a whole number of sensible length unchanged, and infinity for an absurdly long
-    number.
-    """
+    """For `json.loads`: returns the whole number with these digits, and infinity if it has more than 64 digits."""
     return int(digits) if len(digits) <= _LONGEST_NUMBER else math.inf
 
 

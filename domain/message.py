@@ -13,7 +13,7 @@ Fact = dict[str, Any]
 """A JSON object in the shape in which the API answers it."""
 
 TAP: Final = "postback:"
-"""The beginning of the id that the service gives to a tapped button without an id from Facebook."""
+"""The beginning of the id that the service makes for a tap on a button, if Facebook sends the tap without an id."""
 
 
 @frozen
@@ -60,7 +60,7 @@ class Edit:
 
     @property
     def conversation(self) -> ConversationId | None:
-        """Returns the conversation of the message, if Facebook says it."""
+        """Returns the conversation of the message, or None if Facebook does not name the customer."""
         return None if self.customer is None else conversation_of(self.page, self.customer)
 
 

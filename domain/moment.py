@@ -7,14 +7,14 @@ LAST_MOMENT = 253_402_300_799_999
 """The last millisecond of the year 9999, the end of RFC 3339's four-digit years."""
 
 _SECONDS_BELOW = 100_000_000_000
-"""Smaller numbers are Unix seconds (until the year 5138). Other numbers are milliseconds (from 1973)."""
+"""A smaller number is read as Unix seconds (before the year 5138), any other number as milliseconds (from 1973)."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _DAY = 86_400_000
 _TWO = tuple(f"{number:02d}" for number in range(60))
 _THREE = tuple(f"{number:03d}" for number in range(1000))
-"""Formatted once: a list page of messages has two hundred times, and Python needs a microsecond to format a number."""
+"""The numbers are formatted once. A list page of messages has 200 times, and formatting a number takes 1 µs."""
 
 
 def rfc3339(moment: int) -> str:
@@ -23,7 +23,7 @@ def rfc3339(moment: int) -> str:
 
 
 def rfc3339_of_both(start: int, end: int) -> tuple[str, str]:
-    """Returns `rfc3339` of both moments. If whole days are between them, it takes half of the time."""
+    """Returns `rfc3339` of both moments. If they are whole days apart, the time of the day is formatted only once."""
     days, rest = divmod(end - start, _DAY)
     if rest:
         return rfc3339(start), rfc3339(end)
@@ -32,15 +32,15 @@ def rfc3339_of_both(start: int, end: int) -> tuple[str, str]:
 
 
 def _time(rest: int) -> str:
-    """Returns the time of a day. The numbers are below 2^30, which are fast in Python."""
+    """Returns the time of a day. Python calculates fast here, because all numbers are below 2^30."""
     second = rest // 1000
     return f"T{_TWO[second // 3600]}:{_TWO[second // 60 % 60]}:{_TWO[second % 60]}.{_THREE[rest % 1000]}Z"
 
 
 @lru_cache(maxsize=64)
 def _date(day: int) -> str:
-    """Returns the date of a day since 1970. Results are cached, because nearly all times are within ten days.
-    `strftime` takes five times as long as the rest of `rfc3339`.
+    """Returns the date of a day, counted from 1970. Results are cached, because nearly all times are within ten days
+    and `strftime` takes five times as long as the rest of `rfc3339`.
     """
     return (_EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")
 
@@ -52,8 +52,8 @@ def from_number(number: int) -> int | None:
 
 
 def from_text(text: str) -> int | None:
-    """Returns the milliseconds of an RFC 3339 time (with an offset), or of Unix seconds or milliseconds; None for
-    anything else.
+    """Returns Unix milliseconds from the text of an RFC 3339 time (with an offset), of Unix seconds or of Unix
+    milliseconds; None for any other text.
 
     Fractions finer than a millisecond are cut off.
     """

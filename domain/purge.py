@@ -8,7 +8,7 @@ from domain.moment import rfc3339
 
 PurgeTarget = Literal["shop", "page", "customer", "conversation", "message"]
 PURGE_TARGETS: Final[dict[bytes, PurgeTarget]] = {name.encode(): name for name in get_args(PurgeTarget)}
-"""The targets, by the name under which the store keeps them."""
+"""The targets, by their names in the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What is kept of a person's request to delete what came from their Facebook account. `requested_at` is in
-    milliseconds. It does not name the person.
+    """The record of a person's request to delete the data from their Facebook account. `requested_at` is in
+    milliseconds. The record does not name the person.
     """
 
     requested_at: int

@@ -11,9 +11,9 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class MessageQuery:
-    """A list page of messages, newest receipt first. Every given filter must match.
+    """The query for a list page of messages, last received first. A message must match every given filter.
 
-    `since` (inclusive) and `until` (exclusive) are milliseconds of the receipt.
+    `since` (inclusive) and `until` (exclusive) limit the time at which a message was received, in milliseconds.
     """
 
     limit: int
@@ -27,9 +27,9 @@ class MessageQuery:
 
 @dataclass(frozen=True, slots=True)
 class Slice(Generic[Item]):
-    """Some items, and the opaque cursor for the next part. A `next_cursor` of None is the end.
+    """Some items, and the opaque cursor for the next part. In the last part, `next_cursor` is None.
 
-    `looked_at` is how many items were examined to find them.
+    `looked_at` is the number of items that were examined to find the returned items.
     """
 
     items: list[Item]

@@ -16,15 +16,15 @@ EVERY_SHOP = ShopId("*")
 
 
 PageStatus = Literal["webhooks_only", "connected", "unsubscribed", "reconnect"]
-"""The available functions of a Page. `webhooks_only`: only its messages. `connected`: everything. `unsubscribed`:
-Graph, but no messages until the subscription is restored. `reconnect`: no Graph until the shop connects the Page with a
-new token.
+"""The functions that a Page has now. `webhooks_only`: messages arrive, but Graph cannot be called. `connected`: all
+functions. `unsubscribed`: Graph can be called, but no messages arrive until the subscription is restored. `reconnect`:
+Graph cannot be called until the shop connects the Page with a new token.
 """
 
 
 TOKEN_WARNING_MS: Final = 14 * 24 * 60 * 60 * 1000
-"""Milliseconds before a token's end in which the shop is warned. An owner may need days until the next login at
-Facebook."""
+"""Milliseconds before a token's end from which on the shop is warned. An owner may log in at Facebook only after
+days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Page:
 
     @property
     def status(self) -> PageStatus:
-        """Returns the available functions of the Page."""
+        """Returns which functions the Page has now."""
         if self.state is None:
             return "webhooks_only"
         if not self.state.token_alive:
@@ -80,7 +80,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A Page's token, decrypted, and the facts about it. `seal` distinguishes this token from a later one."""
+    """A Page's decrypted token, and the last check of it. `seal` distinguishes this token from a later token."""
 
     token: Secret
     seal: bytes

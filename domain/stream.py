@@ -12,13 +12,13 @@ from domain.purge import PurgeTarget
 StreamEventName = Literal["message", "edited", "erased", "purge", "marked", "live"]
 
 Gap = Literal["unknown", "expired", "too_far"]
-"""Why a stream cannot continue where a viewer left it: the id is not this service's; the id is older than what is kept;
-or the events since then are too many to be sent again.
+"""Why a stream cannot continue after the last event that a viewer got. `unknown`: this service did not make the event's
+id. `expired`: the id is older than the stored events. `too_far`: too many events came after it to be sent again.
 """
 
 SentEnd = Literal["slow", "purge", "token_expired", "closing", "failed"]
-"""Why the service ends a stream: the viewer did not read what was sent; the shop was purged; the token ended; the
-service is stopping; the service had an error. The event `end` has this reason.
+"""Why the service ends a stream: the viewer read too slowly; the shop was purged; the token ended; the service is
+stopping; the service had an error. The event `end` has this reason.
 """
 
 End = Literal[SentEnd, "left"]
@@ -54,9 +54,7 @@ class StreamEvent:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Some events, oldest first, and the position up to which they are complete. `more` says that further events are
-    stored after it.
-    """
+    """Some events, oldest first. They are complete up to `position`. `more` says whether later events are stored."""
 
     events: list[StreamEvent]
     position: int
@@ -65,7 +63,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a stream begins: `position`, and the current stored time `now`. With a `gap`, both are the current time."""
+    """Where a stream begins: at `position`. `now` is the shop's current stored time. With a `gap`, both are equal."""
 
     position: int
     now: int

@@ -6,12 +6,12 @@ from domain.ids import ShopId
 
 
 class Turns(Protocol):
-    """Long work of one shop is done in pieces of about 0.3 ms. The shops that wait take turns."""
+    """Long work for a shop is done in pieces of about 0.3 ms. Shops whose work waits take turns."""
 
     async def turn(self, shop: ShopId, /) -> None:
         """Return when the next piece of this shop's work may run."""
         ...
 
     def over(self) -> bool:
-        """Returns whether the current piece has used its time. Then the next piece needs another turn."""
+        """Returns whether the current piece has used its time. If so, the next piece must wait for another turn."""
         ...

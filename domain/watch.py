@@ -1,4 +1,4 @@
-"""Outages in which deliveries may have been lost, and the time ranges of tokens that end soon."""
+"""Outages in which deliveries may have been lost, and the periods in which a token counts as ending soon."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -9,12 +9,13 @@ Within = Literal["1d", "14d"]
 """How soon a token ends, as a label of metrics."""
 
 WITHIN: Final[dict[Within, int]] = {"1d": 24 * 60 * 60 * 1000, "14d": TOKEN_WARNING_MS}
-"""The same times in milliseconds. A token that ends within a day is counted under both."""
+"""The periods in milliseconds. A token that ends within a day is counted under `1d` and under `14d`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A time in which no replica took deliveries, from `began`. `ended` is when its end was noticed. Milliseconds."""
+    """A period in which no replica took deliveries, or whose messages Redis lost. `began` is the start of the period.
+    `ended` is when its end was noticed. Times are milliseconds."""
 
     began: int
     ended: int

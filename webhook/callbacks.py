@@ -23,7 +23,7 @@ DATA_DELETION: Final = "/facebook/data-deletion"
 STATUS: Final = f"{DATA_DELETION}/{{code}}"
 
 MAX_BODY: Final = 8 * 1024
-"""Limit: bytes of the body of a callback of Facebook. Real ones have about 300."""
+"""Limit: bytes of the body of a callback of Facebook. A genuine body has about 300 bytes."""
 _MOST_FIELDS: Final = 20
 _RETRY_AFTER: Final = "60"
 _NO_STORE: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -43,8 +43,8 @@ class Withdrawal(Protocol):
         ...
 
     async def delete(self, request: SignedRequest, text: str, client: str, now_ms: int, /) -> tuple[str, int | None]:
-        """Delete the person's data. Returns the confirmation code, and the number of Pages or None if this is done
-        already. `text` is the unchanged request.
+        """Delete the person's data. Returns the confirmation code and the number of Pages. The number is None if an
+        equal request was done before. `text` is the unchanged request.
         """
         ...
 
@@ -54,8 +54,8 @@ class Withdrawal(Protocol):
 
 
 class Callbacks:
-    """The handlers. `now` is Unix milliseconds. Without a `public_url`, the page's address uses the host that Facebook
-    called.
+    """The handlers. `now` returns Unix milliseconds. Without a `public_url`, the address of the status page has the
+    host that Facebook called.
     """
 
     def __init__(
@@ -113,8 +113,8 @@ class Callbacks:
         return text, verify(text, self._app_secrets, self._now() / 1000)
 
     def _address(self, request: Request) -> str:
-        """Returns the address of the page. Without `public_url`, the host comes from the caller, whose request is
-        signed. Only a valid host is used, and only in this answer.
+        """Returns the beginning of the status page's address. Without `public_url`, the host is the one that the caller
+        sent. This is safe: the caller's request is signed, the host is checked, and only this answer has it.
         """
         if self._public_url is not None:
             return self._public_url.rstrip("/")
@@ -128,7 +128,7 @@ class Callbacks:
 
 
 def signed_request_in(body: bytes) -> str:
-    """Returns the only used field of the form.
+    """Returns `signed_request`, the only field of the form that the service uses.
 
     Raises:
         RequestRefused: the field is missing or repeated, or the body is not a form.

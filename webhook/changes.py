@@ -1,4 +1,5 @@
-"""Reads one element of `changes[]`, `calls[]` or `changed_fields[]`. Its field says its kind. It is never stored.
+"""Reads one element of `changes[]`, `calls[]` or `changed_fields[]`. The field `field` says the kind of a change. Only
+Messenger events inside `changes[]` can be stored.
 
 https://developers.facebook.com/docs/graph-api/webhooks/reference/page
 """
@@ -20,8 +21,8 @@ _FIELDS: Final[dict[str, NoticeKind]] = {
     "live_videos": "live_videos",
     "videos": "videos",
 }
-"""The fields that are counted by their own name. Every other field is `other`. Values may be objects, texts or
-missing.
+"""The fields that are counted by their own name. Every other field is counted as `other`. The value of a field may be
+an object, a text or missing.
 """
 
 
@@ -44,21 +45,21 @@ def read(change: Any, page: PageId | None) -> Storable | Notice:
 
 
 def read_call(call: Any, page: PageId | None) -> Notice:
-    """Returns that a call began, rang or ended, without content."""
+    """Returns a notice that a call began, rang or ended. It has no facts."""
     if type(call) is not dict:
         raise NotUnderstood("malformed_event")
     return Notice("call", _known(page))
 
 
 def read_changed_field(field: Any, page: PageId | None) -> Notice:
-    """Returns the name of a field that changed, without its value: "include values" is off in the app's dashboard."""
+    """Returns a notice that a field changed. Facebook sends no value if "include values" is off in its dashboard."""
     if type(field) is not str:
         raise NotUnderstood("malformed_event")
     return Notice("values_missing", _known(page))
 
 
 def _conversation(page: PageId, facts: Fact) -> ConversationId | None:
-    """Returns the conversation with the author. Facebook gives a commenter the same id as for messages to the Page."""
+    """Returns the conversation with the author. A person has the same id in comments and in messages to the Page."""
     author = facts.get("from", {}).get("id", page)
     return None if author == page else conversation_of(page, Psid(author))
 

@@ -1,7 +1,7 @@
 """Pure: the page on which a person reads the status of a deletion request, in English and Khmer.
 
-The page has no script, no third party, and nothing to fetch. It is one document that includes its style, which the
-policy allows by its hash.
+The page has no script and loads nothing, also not from third parties. It is one document that includes its style. The
+Content-Security-Policy allows the style by its hash.
 """
 
 from base64 import b64encode
@@ -39,7 +39,7 @@ POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The Content-Security-Policy of every such page."""
+"""The Content-Security-Policy of every page of this module."""
 
 _MONTHS: Final = (
     *("January", "February", "March", "April", "May", "June"),
@@ -156,8 +156,8 @@ _WHOLE: Final = """\
 
 
 def status_page(code: str, deletion: Deletion) -> str:
-    """Returns the page of a request: its time and status, the deleted data, the data that the service never had, the
-    remaining data, and a contact.
+    """Returns the page of a request. The page shows the time and status of the request, the deleted data, the data that
+    the service never had, the remaining data, and a contact.
     """
     at = datetime.fromtimestamp(deletion.requested_at // 1000, UTC)
     clock = f"{at:%H:%M}"

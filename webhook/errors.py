@@ -27,7 +27,7 @@ HandshakeReason = Literal["handshake_incomplete", "handshake_repeated", "handsha
 
 
 class SignatureRefused(PageInboxError):
-    """No signature, a value that cannot be a signature, or a signature that no app secret makes for this body."""
+    """Raised when the signature is missing, has the wrong form, or was not made for this body with an app secret."""
 
     kind: ClassVar[Kind] = "unauthenticated"
 
@@ -36,7 +36,7 @@ class SignatureRefused(PageInboxError):
 
 
 class PayloadRefused(PageInboxError):
-    """The body is not JSON. Every JSON body is a delivery, even if the service does not understand it."""
+    """Raised when the body is not JSON. A body that is JSON is accepted, even if the service does not understand it."""
 
     kind: ClassVar[Kind] = "invalid"
 
@@ -45,7 +45,7 @@ class PayloadRefused(PageInboxError):
 
 
 class RequestRefused(PageInboxError):
-    """A callback whose signed request is missing, malformed or expired."""
+    """Raised for a callback whose signed request is missing, malformed or expired, or whose host is malformed."""
 
     kind: ClassVar[Kind] = "invalid"
 
@@ -54,8 +54,8 @@ class RequestRefused(PageInboxError):
 
 
 class BodyTooLarge(PageInboxError):
-    """More bytes than the limit. The body is refused before its signature is checked, because hashing takes processor
-    time.
+    """Raised when a body has more bytes than the limit. It is raised before the signature is checked, because hashing
+    takes processor time.
     """
 
     kind: ClassVar[Kind] = "too_large"
@@ -65,7 +65,7 @@ class BodyTooLarge(PageInboxError):
 
 
 class NotInTime(PageInboxError):
-    """Storing the delivery took too long. A part may be stored. A repeated delivery is safe."""
+    """Raised when storing a delivery took too long. Some events may be stored. Facebook may repeat the delivery."""
 
     kind: ClassVar[Kind] = "unavailable"
 
@@ -74,7 +74,7 @@ class NotInTime(PageInboxError):
 
 
 class HandshakeRefused(PageInboxError):
-    """A parameter of the GET challenge is missing, repeated or wrong."""
+    """Raised when a parameter of the GET challenge is missing, repeated or wrong."""
 
     kind: ClassVar[Kind] = "forbidden"
 

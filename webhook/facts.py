@@ -1,4 +1,4 @@
-"""The parts of a message beside its text, in the shape of the API. A part of the wrong type is left out."""
+"""Reads the parts of a message other than its text, in the shape of the API. A part of the wrong type is left out."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ Json = dict[str, Any]
 
 
 def attachments(message: Json) -> list[Fact] | None:
-    """Returns every attachment, flat: `{"type", "url", "title", ...}`; None without attachments.
+    """Returns each attachment as one flat object, `{"type", "url", "title", ...}`; None without attachments.
 
-    An attachment that is not understood becomes `{"type": "unsupported"}`. A message that Facebook marks
-    `is_unsupported` gets one too. So the shop sees that the customer sent something. A legacy `sticker_id` of the
-    message itself is added to the first attachment.
+    An attachment that is not understood becomes `{"type": "unsupported"}`. If Facebook marks a message without
+    attachments `is_unsupported`, the message gets such an attachment too. So the shop sees that the customer sent
+    something. A legacy `sticker_id` of the message itself is added to the first attachment.
     """
     raw = message.get("attachments")
     facts = [] if raw is None else [_attachment(item) for item in (raw if type(raw) is list else [raw])]
@@ -32,8 +32,9 @@ def attachments(message: Json) -> list[Fact] | None:
 def _attachment(item: Any) -> Fact:
     """Returns one attachment, with the members of its payload beside its type.
 
-    Older forms have url and title beside the type, and `payload` null or missing. Members of the payload replace them.
-    A product's `elements` move up beside the type. A payload that is not an object stays under `payload`.
+    In older forms, `url` and `title` are beside the type, and `payload` is null or missing. If a member is beside the
+    type and in the payload, the member of the payload is used. The `elements` of a product are put beside the type too.
+    A payload that is not an object stays under `payload`.
     """
     if type(item) is not dict:
         return {"type": UNSUPPORTED}
@@ -53,8 +54,8 @@ def _attachment(item: Any) -> Fact:
 
 
 def echo(message: Json) -> tuple[str | None, str | None]:
-    """Returns `app_id` and `metadata` of an echo; None for a value that is absent or not a text. Staff's own replies
-    may have neither.
+    """Returns `app_id` and `metadata` of an echo; None for a value that is absent or not a text. A reply that staff
+    wrote may have none of the two.
 
     https://developers.facebook.com/docs/messenger-platform/reference/webhook-events/message-echoes
     """
@@ -70,9 +71,9 @@ def known(raw: Any) -> Fact | None:
 
 
 def reply(raw: Any) -> Fact | None:
-    """Returns the message that is answered: `{"id": <mid>, "is_self_reply": <bool>}`, both as Facebook sent them.
+    """Returns which message this message answers: `{"id": <mid>, "is_self_reply": <bool>}`, with Facebook's values.
 
-    The service may not have this message. Instagram's older `{"story": {"url", "id"}}` stays as it is.
+    The answered message may not be stored. Instagram's older `{"story": {"url", "id"}}` does not change.
     """
     fact = known(raw)
     if fact is not None and type(fact.get("mid")) is str:

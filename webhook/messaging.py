@@ -1,4 +1,4 @@
-"""One element of `messaging[]` or `standby[]`: a message, its echo, an edit, an unsend, a postback, or a notice.
+"""Reads one element of `messaging[]` or `standby[]`: a message, an echo, an edit, an unsend, a postback or a notice.
 
 https://developers.facebook.com/docs/messenger-platform/webhooks
 """
@@ -36,17 +36,17 @@ _NOTICES: Final[dict[str, NoticeKind]] = {
     "order": "order",
     "game_play": "game_play",
 }
-"""Keys of events that are never kept, and the kind of each."""
+"""The keys of events that are never stored, and the kind of notice for each key."""
 
 _MOST_EDITS = 1_000_000
-"""Facebook's own client stops at five edits. This bound keeps the number small enough for every reader."""
+"""Facebook's own client allows five edits. With this bound, every client of the API can read the number exactly."""
 
 
 def read(event: Any, page: PageId | None, *, standby: bool = False) -> Storable | Notice:
-    """Returns one element of `messaging[]`, or of `standby[]`, which is sent while another app owns the thread. `page`
-    is the entry's. Raises NotUnderstood, or Inexact (values.py).
+    """Returns the event of one element of `messaging[]` or `standby[]`. `page` is the Page that the entry names.
+    Facebook uses `standby[]` while another app owns the thread. Raises NotUnderstood, or Inexact (values.py).
 
-    Reads `message` first, with its deleted and echo flags, then other keys, because some events have several keys.
+    Some events have several keys. So `message` is read first, with its deleted and echo flags, and then other keys.
     """
     if type(event) is not dict:
         raise NotUnderstood("malformed_event")
@@ -100,7 +100,7 @@ def _message(event: Json, message: Json, page: PageId | None, standby: bool) -> 
 
 
 def _postback(event: Json, page: PageId | None, standby: bool) -> Message:
-    """Returns a tapped button. `payload` is missing in standby copies and for buttons of other apps."""
+    """Returns the tap on a button as a message. `payload` is missing in `standby[]` and for buttons of other apps."""
     postback = event["postback"]
     if type(postback) is not dict:
         raise NotUnderstood("malformed_event")
@@ -122,10 +122,11 @@ def _postback(event: Json, page: PageId | None, standby: bool) -> Message:
 
 
 def _postback_id(customer: Psid, moment: int | None, fact: Json) -> MessageId:
-    """Returns an id for a tap without a `mid`, as older taps have none. A repeated delivery gets the same id.
+    """Returns an id for a tap without a `mid`, which older taps do not have. In a repeated delivery the tap gets the
+    same id.
 
-    The id is made from the customer, the time, and the payload or else the title. They are encoded as JSON, so that two
-    different taps never look equal.
+    The id is made from the customer, the time, and the payload, or the title if there is no payload. These values are
+    encoded as JSON, so that two different taps never look equal.
     """
     what = fact.get("payload", fact.get("title"))
     identity = orjson.dumps([customer, moment, what], option=orjson.OPT_SORT_KEYS)
@@ -133,7 +134,7 @@ def _postback_id(customer: Psid, moment: int | None, fact: Json) -> MessageId:
 
 
 def _edit(event: Json, page: PageId | None) -> Edit:
-    """Returns a new text under the old `mid`. Without a number it counts as the first edit."""
+    """Returns an edit, which has the new text and the `mid` of the message. An edit without a number is number 1."""
     edit = event["message_edit"]
     if type(edit) is not dict:
         raise NotUnderstood("malformed_event")
@@ -149,8 +150,8 @@ def _edit(event: Json, page: PageId | None) -> Edit:
 
 
 def _unsend(event: Json, message: Json, page: PageId | None) -> Unsend:
-    """Returns an unsend. It is documented for Instagram only. The service also obeys it for a Page, for messages of
-    both sides.
+    """Returns an unsend. Facebook documents unsends only for Instagram. The service also obeys them for Pages, for
+    messages of the customer and of the Page.
     """
     if page is None and flag(message.get("is_echo")):
         page, _ = _page_and_customer(event, None, True)
@@ -173,8 +174,8 @@ def _mid(part: Json) -> MessageId:
 
 
 def _page_and_customer(event: Json, page: PageId | None, echo: bool) -> tuple[PageId, Psid]:
-    """Returns the Page and the customer of a message. In an echo the Page is the sender. `page` is the entry's, if
-    present.
+    """Returns the Page and the customer of a message. In an echo the Page is the sender. `page` is the Page that the
+    entry names, or None.
     """
     sender, recipient = _id_of(event, "sender"), _id_of(event, "recipient")
     ours, theirs = (sender, recipient) if echo else (recipient, sender)
@@ -196,7 +197,7 @@ def _page_and_customer(event: Json, page: PageId | None, echo: bool) -> tuple[Pa
 
 def _sides(event: Json, page: PageId | None) -> tuple[PageId, Psid | None]:
     """Returns the Page and the customer of an event that does not say which side wrote. The event may name only one
-    side, or no side. If only the Page is named, it is the recipient.
+    side, or no side. If the entry names no Page, the recipient is the Page.
     """
     sender, recipient = _id_of(event, "sender"), _id_of(event, "recipient")
     if page is None:

@@ -1,7 +1,8 @@
 """Turns body bytes into a Delivery: events to store, events to count, and parts that were not understood.
 
-Each event is read on its own. An event that is not understood becomes a Skipped with a reason, and the others are kept.
-An answer other than 200 would make Facebook send all of them again, and unsubscribe the Page after an hour.
+Each event is read on its own. An event that is not understood becomes a Skipped with a reason, and the other events are
+still stored. If the service refused the delivery, Facebook would send all its events again, and would end the Page's
+subscription after an hour.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from webhook import changes, messaging
 from webhook.values import Inexact, NotUnderstood, SkipReason, ident, parse, parse_exactly
 
 _DASHBOARD = PageId("0")
-"""The Page of the dashboard's Test button; it belongs to no shop."""
+"""The id that the dashboard's Test button sends as the Page. This Page belongs to no shop."""
 
 _LISTS: Final[dict[str, Callable[[Any, PageId | None], Storable | Notice]]] = {
     "messaging": messaging.read,
@@ -25,14 +26,14 @@ _LISTS: Final[dict[str, Callable[[Any, PageId | None], Storable | Notice]]] = {
     "calls": changes.read_call,
     "changed_fields": changes.read_changed_field,
 }
-"""The lists of an entry, with the reader for one element of each. All lists are optional, and several may be
-present.
+"""The lists of an entry, and for each list the function that reads one element. Every list is optional, and an entry
+may have several.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A part that was not understood. It is counted and not stored. `page` is set if the entry names one."""
+    """A part that was not understood. It is counted and not stored. `page` is the Page of the entry, or None."""
 
     reason: SkipReason
     page: PageId | None
@@ -70,7 +71,7 @@ def _delivery(envelope: Any) -> Delivery:
 
 
 def _collect(entry: Any, delivery: Delivery) -> None:
-    """Add the content of one entry. Without an `id` in the entry, its events name the Page themselves."""
+    """Add the content of one entry to the delivery. If the entry has no `id`, each of its events must name the Page."""
     if type(entry) is not dict:
         delivery.skipped.append(Skipped("malformed_entry", None))
         return

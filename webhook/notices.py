@@ -1,6 +1,6 @@
-"""Facts about events that are never stored, as viewers of the live stream get them. Facts of a wrong type are left out.
+"""Facts that viewers of the live stream get about events that are never stored. Facts of a wrong type are left out.
 
-For a kind that is not listed here, viewers get no facts, because forms and orders hold personal data.
+For a kind that `_READ` does not list, viewers get no facts. Forms and orders, for example, hold personal data.
 """
 
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from webhook.facts import Json, known
 from webhook.values import sent_at
 
 LONGEST_TEXT: Final = 8_000
-"""Characters of the text of a post or comment that are passed on. This is Facebook's own limit for a comment."""
+"""Viewers get this many characters of a post or comment. Facebook has the same limit for a comment."""
 MOST: Final = 30
-"""Message ids or photos of one notice that are passed on."""
+"""Viewers get at most this many message ids or photos of one notice."""
 
 _FEED_TEXTS: Final = (
     *("item", "verb", "post_id", "comment_id", "parent_id", "message", "reaction_type"),
@@ -25,13 +25,14 @@ _FEED_FLAGS: Final = ("published", "is_hidden")
 
 
 def _reaction(value: Json) -> Fact:
-    """Returns a reaction to a message. `unreact` may come without the other members."""
+    """Returns a reaction to a message. If the action is `unreact`, the reaction and its emoji may be missing."""
     fact = _texts(value, ("action", "reaction", "emoji"))
     return {"message_id": value["mid"], **fact} if type(value.get("mid")) is str else fact
 
 
 def _watermark(value: Json) -> Fact:
-    """Returns the time up to which all messages of the Page are covered, and the messages that Facebook names."""
+    """Returns the time up to which all of the Page's messages were read or delivered, and the messages that Facebook
+    names."""
     fact: Fact = {}
     moment = sent_at(value.get("watermark"))
     if moment is not None:
@@ -43,7 +44,7 @@ def _watermark(value: Json) -> Fact:
 
 
 def _referral(value: Json) -> Fact:
-    """Returns where a customer came from."""
+    """Returns the place from which a customer came, for example an advertisement."""
     return {"referral": known(value)} if known(value) else {}
 
 

@@ -1,8 +1,9 @@
 """Receives deliveries: verifies, normalizes and stores them, and answers each within a time limit.
 
-Two modules use it: the ASGI application (`webhook/routes.py`) and the fast path (`app/delivery_connection.py`). It
-verifies the deliveries of one event-loop iteration together and puts them into one batch, without a task or a timer
-for each. A delivery that waits for more than its own write continues in a task. docs/adr/0022-the-hot-path.md
+The ASGI application (`webhook/routes.py`) and the fast path (`app/delivery_connection.py`) give it deliveries. The
+receiver verifies the deliveries of one event-loop iteration together and puts them into one batch. They need no task
+or timer of their own. A delivery that must wait for more than its write continues in a task.
+docs/adr/0022-the-hot-path.md
 """
 
 import asyncio
@@ -27,9 +28,9 @@ ANSWER_SECONDS: Final = 4.5
 """Limit: Time until a delivery is answered. Facebook counts an answer after five seconds as a failure.
 https://developers.facebook.com/docs/messenger-platform/webhooks"""
 VERIFIED_PER_ITERATION: Final = 64
-"""Limit: Deliveries verified in one event-loop iteration. A forged delivery takes 0.1 ms with its answer and log line,
-and a genuine delivery needs five iterations. Without this limit, one forged delivery on each of 2,000 connections would
-delay a genuine delivery by a second.
+"""Limit: Deliveries verified in one event-loop iteration. The answer and log line of a forged delivery take 0.1 ms, and
+a genuine delivery is answered after five iterations. Without this limit, one forged delivery on each of 2,000
+connections would delay a genuine delivery by a second.
 """
 
 Headers = list[tuple[bytes, bytes]]
@@ -57,12 +58,13 @@ class Writer(Protocol):
         ...
 
     async def put(self, events: Sequence[Storable]) -> list[Outcome]:
-        """Store, edit and erase. Returns an outcome per event when all of them are done."""
+        """Store, edit or erase messages as the events say. Returns an outcome per event when all events are done."""
         ...
 
     def put_soon(self, events: Sequence[Storable], settle: Settle) -> bool:
-        """Store the events without waiting. `settle` gets the outcomes or the error of `put`. It gets `unknown_page`
-        if only `put` can find the Page. Returns False if only `put` can store these events. Then `settle` gets nothing.
+        """Store the events without waiting. Later `settle` is called with the outcomes or the error, as `put` returns
+        or raises them. The outcome is also `unknown_page` if only `put` can find the Page. Returns False if only `put`
+        can store these events. Then `settle` is not called.
         """
         ...
 
@@ -71,13 +73,13 @@ class Viewers(Protocol):
     """The viewers of live streams."""
 
     def send_soon(self, notices: Sequence[Notice], /) -> None:
-        """Send events that are not stored. Returns at once and raises nothing, because Facebook waits for the
-        answer."""
+        """Send notices to viewers. Returns at once and raises nothing, because Facebook waits for the answer to the
+        delivery."""
         ...
 
 
 class DeliveryRequest:
-    """A POST to `/webhook`. `began` is when its head arrived, by the receiver's clock."""
+    """A POST to `/webhook`. `began` is the time on the receiver's clock when the head of the request arrived."""
 
     __slots__ = ("agent", "began", "body", "client", "signature")
 
@@ -163,7 +165,8 @@ class Receiver:
             loop.call_later(self.answer_seconds, self._refuse_late)
 
     def _begin(self, request: DeliveryRequest) -> None:
-        # In this order, a caller without a signature gets no information, and a full store causes no parsing.
+        # The signature is first, so that a caller without one learns nothing of the store. A body is parsed last, so
+        # that it is not parsed when the store is full.
         self._signatures.verify(request.body, request.signature)
         self._store.admit()
         delivery = normalize(request.body)
@@ -183,8 +186,8 @@ class Receiver:
         if isinstance(result, Exception):
             self.refuse(request, result)
         elif "unknown_page" in result:
-            # The cached knowledge of the Page may be out of date. A message that is stored already is recognised as a
-            # duplicate.
+            # The cached data about the Page may be out of date, so `put` tries again. Messages that are stored already
+            # are recognised as duplicates.
             self._continue_in_task(request, delivery)
         else:
             self._accept(request, delivery, result)
@@ -204,8 +207,8 @@ class Receiver:
             self.refuse(request, error)
         else:
             if delivery.notices:
-                # Notices are sent only now, because Facebook repeats a delivery that was not stored, and viewers must
-                # get a notice once.
+                # Facebook repeats a delivery whose messages were not stored. The notices are sent only now, so that
+                # viewers do not get them twice.
                 self._viewers.send_soon(delivery.notices)
             self._accept(request, delivery, outcomes)
 
@@ -248,7 +251,7 @@ class Receiver:
         self._access_log.add(
             LogEntry("POST", status, seconds, request_id, request.client, request.agent, reason, size, outcomes)
         )
-        request.body = b""  # an open connection refers to its last request: an idle connection must not keep a body
+        request.body = b""  # an idle connection still refers to its last request, which must not keep the body
 
 
 def _kind(event: Storable) -> str:

@@ -23,7 +23,7 @@ class _Request(DeliveryRequest):
 
     def __init__(self, scope: Scope, began: float) -> None:
         signatures = [value for name, value in scope["headers"] if name == b"x-hub-signature-256"]
-        signature = b"" if len(signatures) > 1 else next(iter(signatures), None)  # two signatures count as none
+        signature = b"" if len(signatures) > 1 else next(iter(signatures), None)  # two are refused as malformed
         super().__init__(signature, _agent(scope), _client(scope), began)
         self.answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
@@ -77,8 +77,8 @@ class Webhook:
         return await asyncio.shield(request.answered)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes | None:
-        """Returns the whole body, or None if the sender has closed the connection. Has no time limit, because the
-        public port waits for the body (app/edge_connection.py).
+        """Returns the whole body, or None if the sender has closed the connection. This method has no time limit,
+        because the public port limits the time of a body (app/edge_connection.py).
 
         Raises:
             BodyTooLarge: the body has more bytes than the limit.
@@ -116,7 +116,7 @@ class Webhook:
     def _handshake(self, scope: Scope) -> Answer:
         query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True, errors="surrogateescape")
         modes, tokens, challenges = (query.get(f"hub.{name}", []) for name in ("mode", "verify_token", "challenge"))
-        # Byte for byte: bytes that are not UTF-8 are answered unchanged.
+        # The challenge is answered byte for byte, even if its bytes are not UTF-8.
         answer = challenge(modes, tokens, challenges, self._verify_token).encode("utf-8", "surrogateescape")
         return Answer(200, [*_PLAIN, (b"content-length", b"%d" % len(answer))], answer)
 

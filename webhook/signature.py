@@ -1,8 +1,8 @@
 """Facebook's signature: `X-Hub-Signature-256: sha256=` and the HMAC-SHA256 of the raw body under the app secret.
 
-Facebook signs the bytes exactly as it sends them, with its own escapes. So the body must not be parsed and written
-again before the check. The older `X-Hub-Signature` (SHA-1) is not accepted. The signature contains no date, so a
-captured call stays valid for ever. Storing each message id once protects against such a replay.
+Facebook signs exactly the bytes that it sends, with its own escapes. So the check must get the body as it arrived, and
+not a body that was parsed and written again. The older `X-Hub-Signature` (SHA-1) is not accepted. The signature
+contains no date, so a captured call stays valid for ever. Storing each message id once protects against such a replay.
 https://developers.facebook.com/docs/graph-api/webhooks/getting-started#validate-payloads
 """
 
@@ -14,7 +14,7 @@ from webhook.errors import SignatureRefused
 
 _PREFIX = b"sha256="
 _LENGTH = len(_PREFIX) + 64
-"""SHA-256 has 32 bytes, two hex digits each."""
+"""A SHA-256 digest has 32 bytes, and each byte is two hexadecimal digits."""
 _DIGITS = b"0123456789abcdef"
 """Facebook writes lower case, so only lower case is accepted."""
 
@@ -27,7 +27,7 @@ def sign(body: bytes, secret: Secret) -> bytes:
 class SignatureCheck:
     """Checks signatures with the app secrets. An empty secret verifies nothing, and an empty list verifies nothing.
 
-    The keys are prepared once. This saves about a third of the time of a check.
+    The HMAC of each secret is prepared once. A check then takes about a third less time.
     """
 
     def __init__(self, secrets: Sequence[Secret]) -> None:
@@ -36,8 +36,8 @@ class SignatureCheck:
     def verify(self, body: bytes, header: bytes | None) -> None:
         """Return if one of the app secrets signed this body. Raise SignatureRefused if none did.
 
-        The header's shape is checked before the body is hashed. Every secret is tried and compared in constant time,
-        even after a match. So the time of the check does not reveal the right digits or the used secret.
+        The form of the header is checked before the body is hashed. Every secret is tried and compared in constant
+        time, even after a match. So the time of the check does not reveal the right digits or the matching secret.
         """
         if header is None:
             raise SignatureRefused("signature_missing")

@@ -1,4 +1,4 @@
-"""Pure: Facebook's `signed_request`, which the data-deletion and the deauthorize callback carry.
+"""Pure: makes and verifies the `signed_request` that Facebook sends to the data-deletion and deauthorize callbacks.
 
 Its form is `base64url(HMAC-SHA256(app secret, P)) + "." + P`, without padding. P is the base64url of a JSON object. The
 signature is over the text P and not over the decoded bytes. Nothing of P is decoded before the signature is verified.
@@ -18,13 +18,13 @@ from webhook.errors import PayloadRefused, RequestRefused, SignatureRefused
 from webhook.values import parse_exactly
 
 LONGEST: Final = 4096
-"""Characters. Real requests have about 250. Larger ones are not hashed."""
+"""Characters. A genuine request has about 250. A longer text is refused before it is hashed."""
 _SIGNATURE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 """32 bytes in base64url."""
 _PAYLOAD: Final = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 _ID: Final = re.compile(r"[0-9]{1,32}")
 _LATE: Final = 300
-"""Seconds for which a request counts after its end, because clocks differ and Facebook tries again."""
+"""Seconds after its expiry in which a request is still accepted, because clocks differ and Facebook tries again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class SignedRequest:
     """The subject of the request: the app-scoped id of a person, or a Page that has removed the app. Both are absent if
     the request names no subject.
 
-    `issued_at` is Unix seconds, or None if the request does not say.
+    `issued_at` is the time of the request in Unix seconds, or None if the request has no time.
     """
 
     person: str | None
@@ -52,7 +52,7 @@ def verify(text: str, secrets: Sequence[Secret], now: float) -> SignedRequest:
     Every secret is tried and compared in constant time, even after a match. An empty secret verifies nothing.
 
     Raises:
-        RequestRefused: the text is not a signed request, uses another algorithm, names no object, or has ended.
+        RequestRefused: the text is not a signed request, uses another algorithm, is not a JSON object, or has expired.
         SignatureRefused: none of the secrets signed it.
     """
     signature, payload = _parts(text)
@@ -101,13 +101,13 @@ def _read(data: dict[str, Any], now: float) -> SignedRequest:
 
 
 def _id(value: object) -> str | None:
-    """Returns an id from text or a whole number; None for 0, which Facebook sends for no person, and for anything
-    else.
+    """Returns an id from digits in a text or from a whole number; None for anything else, and for 0, which Facebook
+    sends if there is no person.
     """
     text = str(value) if type(value) is int or type(value) is str else ""
     return text if _ID.fullmatch(text) and text.strip("0") else None
 
 
 def _moment(value: object) -> int | None:
-    """Returns Unix seconds. Facebook sends 0 for "never"."""
+    """Returns a time in Unix seconds; None for 0, which Facebook sends for "never", and for anything else."""
     return value if type(value) is int and 0 < value < 2**53 else None

@@ -1,8 +1,9 @@
 """Parses Facebook's JSON and converts its loose types: ids that may be numbers, times that may be seconds.
 
-orjson is the fast parser. It refuses half of an emoji (`"\\ud83d"`), which some clients send when they cut texts. Such
-halves are replaced first. It rounds whole numbers beyond 64 bits to floats, which would change an id. A body with these
-numbers is parsed again by the standard library, which keeps every digit.
+orjson is the fast parser. It refuses half of an emoji (`"\\ud83d"`), which some clients send when they cut texts. If
+orjson refuses a body, such halves are replaced and the body is parsed again. orjson also rounds whole numbers beyond 64
+bits to floats, which would change an id. A body with such a number is parsed again by the standard library, which keeps
+every digit.
 """
 
 import json
@@ -17,7 +18,7 @@ from domain.loose import REPLACEMENT, SAFE_INTEGER, refused_constant, repaired, 
 from webhook.errors import PayloadRefused
 
 DEPTH: Final = 8
-"""Levels of a payload that are kept. The deepest known payload, a product's elements, needs three."""
+"""Nested levels of a payload that are stored. The deepest known payload, a product's elements, has three levels."""
 
 SkipReason = Literal[
     "not_an_object",  # the body is JSON, but not an object
@@ -44,13 +45,15 @@ class NotUnderstood(Exception):
 
 
 class Inexact(Exception):
-    """A float where a whole number is expected. The fast parser may have rounded it, so the body must be parsed
-    exactly.
+    """Raised for a float where a whole number is expected. The fast parser may have rounded the number, so the body
+    must be parsed exactly.
     """
 
 
 class Exact:
-    """A number from the exact parser that is not whole, or absurdly long. A plain float may be a rounded id."""
+    """A number from the exact parser that is not whole or has more than 64 digits. It is not a float, because code that
+    gets a float must assume that the fast parser rounded an id.
+    """
 
     __slots__ = ("number",)
 
@@ -59,18 +62,18 @@ class Exact:
 
 
 def parse(body: bytes) -> Any:
-    """Returns the value, parsed fast: a whole number beyond 64 bits is a float. Raises PayloadRefused if the body is
-    not JSON.
+    """Returns the value in the body, from the fast parser. In it, a whole number beyond 64 bits is a float. Raises
+    PayloadRefused if the body is not JSON.
     """
     with suppress(orjson.JSONDecodeError):
         return orjson.loads(body)
     with suppress(orjson.JSONDecodeError):
         return orjson.loads(repaired(body))
-    return parse_exactly(body)  # orjson also refuses a number of hundreds of digits
+    return parse_exactly(body)  # orjson also refuses a number with hundreds of digits
 
 
 def parse_exactly(body: bytes) -> Any:
-    """Returns the value with every whole number whole and every other number an Exact.
+    """Returns the value in the body. Whole numbers are `int` and keep every digit, and other numbers are `Exact`.
 
     Raises PayloadRefused for a body that is not UTF-8, not JSON, or nested deeper than the interpreter's stack.
     """
@@ -78,7 +81,7 @@ def parse_exactly(body: bytes) -> Any:
     with suppress(ValueError, RecursionError):
         text = repaired(body).decode()
         return json.loads(text, parse_int=_whole, parse_float=Exact, parse_constant=refused_constant)
-    # Outside the handler: the parser's own error holds the body, and no error that the service raises may refer to it.
+    # This is raised outside the handler, so that it does not refer to the parser's error, which holds the body.
     raise PayloadRefused
 
 
@@ -88,11 +91,11 @@ def _whole(digits: str) -> int | Exact:
 
 
 def ident(value: object, longest: int) -> str:
-    """Returns an id as text, from text or a whole number. Raises NotUnderstood (bad_id) for anything else, Inexact for
-    a float.
+    """Returns an id as text, from a text or a whole number. Raises Inexact for a float, and NotUnderstood (bad_id) for
+    any other value.
 
-    These texts are refused: empty ones, more than `longest` characters, control characters, lone surrogates and their
-    replacements.
+    A text is refused if it is empty, has more than `longest` characters, or contains a control character, a lone
+    surrogate or a replacement of one.
     """
     if type(value) is str:
         if 0 < len(value) <= longest and value.isprintable() and (value.isascii() or REPLACEMENT not in value):
@@ -106,7 +109,7 @@ def ident(value: object, longest: int) -> str:
 
 
 def sent_at(value: object) -> int | None:
-    """Returns Unix milliseconds from seconds or milliseconds, a number or a text; None if absent, 0 or out of range."""
+    """Returns Unix milliseconds from a number or text in seconds or milliseconds; None for 0 and any other value."""
     if type(value) is int:
         return moment.from_number(value) or None
     if type(value) is str:
@@ -123,8 +126,8 @@ def flag(value: object) -> bool:
 
 
 def plain(value: Any, depth: int = DEPTH) -> Any:
-    """Returns a JSON value in our form: ids and numbers beyond 2^53 as text, nulls left out, nothing deeper than
-    `depth`.
+    """Returns a JSON value in the service's form. Ids and whole numbers beyond 2^53 become text. Nulls and everything
+    deeper than `depth` are left out.
 
     Raises Inexact if a float may be a rounded whole number.
     """
