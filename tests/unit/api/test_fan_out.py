@@ -1,4 +1,6 @@
-"""Fan-out of events to viewers: one follower per shop, each event once per viewer, and no viewer delays another."""
+"""Fan-out of events to viewers. Each shop has one follower, each viewer gets each event once, and no viewer delays
+another.
+"""
 
 import asyncio
 import math
@@ -28,7 +30,7 @@ class FakeFeed:
         self.fails: Exception | None = None
 
     async def start(self, shop: ShopId, /, *, event_id: str | None, since: int | None) -> Start:
-        """Returns a start at the present moment."""
+        """Returns a start at position 0."""
         return Start(0, 0)
 
     async def read(self, shop: ShopId, after: int, /) -> Stretch:
@@ -51,7 +53,7 @@ class FakeFeed:
         return str(position)
 
     def say(self, *events: StreamEvent, position: int, shop: ShopId = SHOP) -> float | None:
-        """Deliver some events, and the other events when they are requested."""
+        """Deliver these events to the shop's follower. Returns the seconds for which the follower waits afterwards."""
         return self.following[shop](Stretch(list(events), position))
 
 
@@ -89,7 +91,7 @@ class Setup:
         )
 
     async def enter(self, position: int = 0, shop: ShopId = SHOP) -> tuple[ShopViewers, Viewer]:
-        """Let a viewer enter who has read all earlier events."""
+        """Let a viewer enter that has read all earlier events."""
         group, viewer = self.fan_out.enter(shop, Start(position, position))
         await wait_until(lambda: shop in self.feed.following)
         assert group.join(viewer)
@@ -131,7 +133,7 @@ async def test_one_follower_serves_every_viewer_of_a_shop() -> None:
 
 
 async def test_the_wait_of_the_follower_grows_with_the_number_of_viewers() -> None:
-    """One viewer costs almost nothing, a thousand viewers about 50 ms."""
+    """The follower waits longer after each event if there are more viewers: about 50 ms for a thousand viewers."""
     setup = Setup()
     await setup.enter()
     alone = setup.feed.say(message(5), position=5)
@@ -142,7 +144,7 @@ async def test_the_wait_of_the_follower_grows_with_the_number_of_viewers() -> No
 
 
 async def test_a_viewer_joins_after_catching_up_and_gets_no_event_twice() -> None:
-    """A viewer that has read further than its group waits for events that are new to the viewer."""
+    """A viewer may have read more events than its group has sent. It then gets only the later events."""
     setup = Setup()
     group, first = await setup.enter()
     setup.feed.say(message(5), position=5)
@@ -156,7 +158,9 @@ async def test_a_viewer_joins_after_catching_up_and_gets_no_event_twice() -> Non
 
 
 async def test_a_purge_drops_waiting_events_and_a_purge_of_the_shop_ends_viewers() -> None:
-    """A viewer that was behind reads the store. A viewer that was not behind gets the event."""
+    """A viewer with waiting events reads the store itself. A viewer without waiting events gets the event of the
+    purge.
+    """
     setup = Setup()
     _, quick = await setup.enter()
     _, slow = await setup.enter()
@@ -239,7 +243,9 @@ async def test_a_closed_fan_out_accepts_no_viewer() -> None:
 
 
 async def test_a_thousand_viewers_do_not_all_send_in_one_iteration() -> None:
-    """Each iteration sends an event to a few viewers. Between these iterations another shop is served."""
+    """Each iteration of the event loop sends an event to a few viewers. Between two iterations the service serves
+    another shop.
+    """
     setup = Setup()
     sent: list[int] = []
     watching_now: list[int] = []

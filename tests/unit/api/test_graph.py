@@ -82,7 +82,7 @@ def test_the_answer_has_the_items_and_the_cursor_of_facebook(
     ],
 )
 def test_parameters_reach_the_reader(setup: Setup, path: str, query: GraphQuery) -> None:
-    """For a customer, the reader ignores them."""
+    """If the reader fetches a single customer, it ignores the parameters of a list."""
     assert ask(setup, path).status_code == 200
     assert setup.store.asked == ("fetch", "demo", query)
 

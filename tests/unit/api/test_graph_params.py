@@ -13,7 +13,7 @@ MODELS = (EdgeQuery, PostsQuery, CommentsQuery)
 
 @pytest.mark.parametrize("model", MODELS)
 def test_an_empty_query_asks_for_the_first_twenty_five(model: type[EdgeQuery]) -> None:
-    """This is Facebook's own default. An empty parameter counts as absent."""
+    """Facebook has the same default. An empty parameter has the same effect as no parameter."""
     for pairs in ([], [("after", ""), ("limit", "")]):
         query = parse_query(model, pairs)
         assert query is not None

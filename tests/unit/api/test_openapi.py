@@ -1,4 +1,4 @@
-"""The description is made from the table of routes and from the models that the handlers use."""
+"""The service makes its OpenAPI description from the table of routes and from the models that the handlers use."""
 
 import re
 from dataclasses import replace
@@ -94,7 +94,7 @@ def test_a_page_token_is_described_as_a_password_in_requests_only(document: dict
 
 
 def test_the_description_uses_facebooks_own_field_names(document: dict[str, Any]) -> None:
-    """`from` is a keyword of Python, but the API has it. Facebook may add fields."""
+    """The API has the field `from`, although this word is a keyword of Python. Facebook may add fields."""
     schema = {"$ref": "#/components/schemas/CommentsModel", "components": document["components"]}
     assert jsonschema_rs.is_valid(schema, {"items": [COMMENT | {"new": 1}], "after": None})
     assert not jsonschema_rs.is_valid(schema, {"items": [COMMENT | {"from": "7"}], "after": None})

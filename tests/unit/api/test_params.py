@@ -17,7 +17,7 @@ from domain.query import MessageQuery
 
 
 def test_an_empty_query_asks_for_the_newest_fifty() -> None:
-    """The defaults are those of the contract. An empty parameter counts as absent."""
+    """The contract defines these defaults. An empty parameter has the same effect as no parameter."""
     for pairs in ([], [("cursor", ""), ("limit", ""), ("since", "")]):
         query = parse_query(MessagesQuery, pairs)
         assert query is not None
@@ -99,7 +99,7 @@ def test_a_repeated_parameter_is_refused() -> None:
 
 @pytest.mark.parametrize("media", ["", "application/json", "Application/JSON; charset=utf-8", "application/x+json"])
 def test_a_json_body_is_read_with_or_without_its_media_type(media: str) -> None:
-    """A missing `Content-Type` means that the service looks at the content (RFC 9110, 8.3)."""
+    """Without `Content-Type`, the service may look at the content (RFC 9110, 8.3)."""
     assert parse_body(Pause, media, b' {"paused":true} ').paused is True
     assert parse_body(PageConnect, media, b"{}").token() is None
 

@@ -1,4 +1,6 @@
-"""Telephone numbers of messages that were read before: they are cached as positions, which reveal nothing."""
+"""For messages that were read before, the cache holds the positions of their telephone numbers. A position reveals
+no number.
+"""
 
 import json
 import random
@@ -33,7 +35,7 @@ def test_repeated_reads_of_a_labelled_text_find_the_same_numbers() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.integers(), st.text(alphabet=' -./()~+\n,0៣๑９\u200b\u20e3"\\acទ', max_size=12))
 def test_unusual_characters_in_a_text_do_not_change_the_result_of_the_cache(seed: int, odd: str) -> None:
-    """The lines are those of the demo shop's customers, with unusual characters inserted at any place."""
+    """The test inserts unusual characters at any place of lines that the demo shop's customers write."""
     rng = random.Random(seed)
     numbers = PhoneNumbers()
     for _ in range(20):

@@ -136,7 +136,9 @@ def test_the_log_line_has_the_shop_and_subject(setup: Setup) -> None:
 
 
 def test_a_call_of_facebook_lets_other_requests_start_before_it_waits(setup: Setup) -> None:
-    """The public port gets this call after all checks, and gets no call for a read of the store."""
+    """The route tells the public port that it will call Facebook, after all checks. For a read of the store it does
+    not.
+    """
     told: list[str] = []
 
     async def app(scope: Connection, receive: Receive, send: Send) -> None:

@@ -55,7 +55,9 @@ def test_a_telephone_number_is_found_in_any_spelling(q: str, text: str) -> None:
 
 @pytest.mark.parametrize("words", ["a" + "\u0315" * 100 + "\u0334" * 100, "ក" + "\u0301" * 300])
 def test_long_rows_of_combining_marks_are_cut_before_they_are_sorted(words: str) -> None:
-    """Sorting takes a time that grows with the square of their number. The text around the marks is found."""
+    """The time of the sorting grows with the square of the number of marks. The search still finds the text around
+    them.
+    """
     assert len(folded(words)) <= 31
     assert found(Search("shirt"), kept(f"red {words} shirt"))
 

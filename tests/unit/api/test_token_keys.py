@@ -52,7 +52,7 @@ def test_weak_missing_and_secret_keys_are_refused(secrets: list[str], jwks: dict
 
 
 def test_unusable_keys_next_to_a_good_key_are_ignored() -> None:
-    """The service ignores keys that it does not understand (RFC 7517, 5)."""
+    """RFC 7517, 5 says that a reader ignores keys that it does not understand."""
     assert len(public_keys({"keys": [{"kty": "new"}, GOOD, {"kty": "RSA", "use": "enc"}]})) == 1
 
 

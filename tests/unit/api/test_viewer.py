@@ -15,7 +15,7 @@ def made(position: int = 0) -> Viewer:
 
 
 async def test_the_viewer_takes_all_pushed_events_together_and_in_order() -> None:
-    """A viewer that was busy gets all waiting events at once."""
+    """A viewer that was busy takes all waiting events in one call."""
     viewer = made()
     viewer.push(b"a", 1)
     viewer.push(b"b", 2)
@@ -73,7 +73,7 @@ async def test_a_rewind_makes_room() -> None:
 
 
 async def test_one_event_may_be_larger_than_the_queue() -> None:
-    """Otherwise a live viewer would never get this event."""
+    """Without this exception, no live viewer could get this event."""
     viewer = made()
     viewer.push(b"x" * (2 * QUEUE_BYTES), 1)
     chunk = await viewer.next()
@@ -95,7 +95,7 @@ async def test_the_viewer_takes_waiting_events_in_parts_and_counts_each_part() -
 
 
 async def test_the_end_of_a_viewer_cancels_its_blocked_sender() -> None:
-    """No code waits for a viewer that does not read."""
+    """After the end, no task waits for a viewer that does not read."""
     stuck = asyncio.Event()
     viewers: list[Viewer] = []
 

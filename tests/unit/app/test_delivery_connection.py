@@ -1,4 +1,6 @@
-"""The fast connection on real sockets: for any input, both kinds of connection answer the same bytes."""
+"""The fast connection and the ASGI connection on real sockets. For any input, both kinds of connection answer the
+same bytes.
+"""
 
 import asyncio
 from collections import Counter
@@ -37,7 +39,7 @@ TAKEN: Final[Counter[Edge]] = Counter()
 
 @pytest.fixture(autouse=True)
 def counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counts the parts, because parts that are sent separately must not be read as one."""
+    """Counts the bytes that the service has read, so that the test can send each part separately."""
     plain = EdgeConnection.data_received
 
     def data_received(connection: EdgeConnection, data: bytes) -> None:
@@ -57,7 +59,9 @@ class CountingConnection(DeliveryConnection):
 
 
 class Setup(WebhookSetup):
-    """A service with one kind of connection. It keeps what it has stored and logged."""
+    """A service with one of the two kinds of connection. It keeps the messages that it has stored and the lines
+    that it has logged.
+    """
 
     def __init__(self, *, short: bool) -> None:
         super().__init__(max_body_bytes=LONGEST)
@@ -72,8 +76,9 @@ class Setup(WebhookSetup):
         return await asyncio.open_connection("127.0.0.1", self.port)
 
     async def said(self, parts: list[bytes], lines: int) -> bytes:
-        """Returns the answers to these parts. Each part is sent after the answer to the part before it. Ends after this
-        number of log lines."""
+        """Returns the answers to these parts. The test sends each part when the service has read the part before
+        it, and waits for this number of log lines before it closes the connection.
+        """
         reader, writer = await self.connect()
         before, sent = len(self.lines), READ[self.edge]
         for part in parts:
@@ -89,7 +94,7 @@ class Setup(WebhookSetup):
 
 @asynccontextmanager
 async def served(*, short: bool) -> AsyncIterator[Setup]:
-    """Yields such a service on loopback."""
+    """Yields a `Setup` that listens on loopback."""
     setup = Setup(short=short)
     setup.server = make_server(setup.app, protocol=setup.protocol)
     setup.server.config.date_header = False  # so that the answers of two servers are the same bytes
@@ -163,7 +168,9 @@ CASES: Final[dict[str, tuple[list[bytes], int, int]]] = {
 
 @pytest.mark.parametrize("case", CASES)
 async def test_both_kinds_of_connection_answer_alike(case: str) -> None:
-    """Both send the same bytes, write the same lines and store the same messages. The fast path is used if possible."""
+    """Both send the same bytes, write the same lines and store the same messages. The fast connection uses the fast
+    path for each delivery that allows it.
+    """
     parts, lines, short = CASES[case]
     async with served(short=True) as one, served(short=False) as other:
         assert await one.said(parts, lines) == await other.said(parts, lines)

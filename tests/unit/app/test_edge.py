@@ -1,4 +1,6 @@
-"""Limits of one sender, on real sockets. At each limit the service still answers a genuine request."""
+"""Limits for one sender, on real sockets. When a sender reaches a limit, the service still answers a genuine
+request.
+"""
 
 import asyncio
 from collections import Counter
@@ -146,7 +148,7 @@ async def test_a_large_body_does_not_count_as_head() -> None:
 
 
 async def test_headers_behind_a_chunked_body_are_counted_too() -> None:
-    """Otherwise the trailer would be a second head without a limit."""
+    """Without this count, a sender could send headers without a limit behind the body."""
     chunked = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
     async with bounded() as server:
         reader, _ = await server.send(chunked, b"a:b\r\n" * (MOST_HEADERS + 2))
@@ -180,7 +182,7 @@ async def test_when_all_connections_are_used_the_longest_idle_ones_are_closed() 
 
 
 async def test_when_all_connections_wait_for_answers_a_new_one_is_closed() -> None:
-    """The answers arrive. The new connection is closed at once and does not wait."""
+    """The new connection does not wait for a place. The other connections still get their answers."""
     async with bounded(most=3) as server:
         server.answer.clear()
         busy = [await server.send(DELIVERY) for _ in range(3)]
@@ -194,7 +196,9 @@ async def test_when_all_connections_wait_for_answers_a_new_one_is_closed() -> No
 
 
 async def test_requests_that_are_not_started_yet_make_room_for_a_delivery() -> None:
-    """Every connection waits for its turn, each with another token. The delivery still gets a connection."""
+    """Sixteen requests with different tokens use all connections and wait for their turn. The delivery still gets a
+    connection.
+    """
     async with bounded(most=16) as server:
         server.answer.clear()
         waiting = [b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %d\r\n\r\n" % number for number in range(16)]
@@ -208,7 +212,7 @@ async def test_requests_that_are_not_started_yet_make_room_for_a_delivery() -> N
 
 
 async def test_requests_that_wait_for_facebook_do_not_delay_other_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twenty such requests start, and meanwhile the service answers another caller."""
+    """Twenty requests wait for Facebook, and the service still answers another caller."""
     monkeypatch.setattr("app.callers.PREPARING_SECONDS", 3600.0)
     async with bounded() as server:
         server.answer.clear()
@@ -242,7 +246,7 @@ async def test_the_total_size_of_incomplete_bodies_is_bounded() -> None:
 
 
 async def test_a_disconnect_releases_the_bytes_of_the_sender() -> None:
-    """The bytes are released at whatever point the sender leaves: before the head, in it, after it, or in the body."""
+    """The sender may disconnect before the head, within the head, after the head, or within the body."""
     async with bounded() as server:
         for part in (b"", b"GET / HT", GET, b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"):
             _, writer = await server.send(part)
@@ -253,7 +257,7 @@ async def test_a_disconnect_releases_the_bytes_of_the_sender() -> None:
 
 
 async def test_a_body_of_a_get_holds_no_bytes() -> None:
-    """No handler reads the body, even if the answer takes long."""
+    """No handler reads this body, so the service drops it, even while the answer takes long."""
     async with bounded() as server:
         server.answer.clear()
         reader, _ = await server.send(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n\r\n" + b"x" * 50_000)
@@ -283,7 +287,9 @@ async def test_other_requests_leave_connections_to_deliveries() -> None:
 
 
 async def test_a_body_in_tiny_chunks_is_cut_off() -> None:
-    """Each chunk is a call of a Python function. Chunks of a usual size are accepted."""
+    """Each chunk costs a call of a Python function, so very many tiny chunks cost too much. Chunks of a usual size
+    are accepted.
+    """
     head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     async with bounded() as server:
         reader, _ = await server.send(head + b"1\r\nx\r\n" * 1_000 + b"0\r\n\r\n")
@@ -294,8 +300,9 @@ async def test_a_body_in_tiny_chunks_is_cut_off() -> None:
 
 
 async def test_answers_that_are_not_read_are_bounded() -> None:
-    """The answer of one caller that has been unread for the longest time is cut off. Answers of another caller
-    arrive."""
+    """The service cuts off the answer that its caller has not read for the longest time. Answers of another caller
+    arrive.
+    """
     async with bounded() as server:
         server.answer_bytes = 24 * 1024 * 1024
         unread = []
@@ -340,7 +347,7 @@ async def test_a_trusted_proxy_sets_the_address_and_scheme_of_the_caller(
 
 
 async def test_an_untrusted_sender_cannot_set_the_address_of_the_caller() -> None:
-    """Its own address and the scheme of the connection count."""
+    """The service uses the sender's own address and the scheme of the connection."""
     async with bounded() as it:
         request = forwarded("X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https")
         reader, _ = await it.send(request, address="127.0.0.2")

@@ -1,4 +1,4 @@
-"""Shops share the event loop: each waiting shop in turn runs one piece of work per iteration."""
+"""Shops share the event loop. Each iteration runs one piece of work, and the waiting shops take turns."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ async def work(turns: ShopTurns, shop: ShopId, pieces: int, done: list[str]) -> 
 
 
 async def test_a_shop_with_many_reads_gets_the_same_share_as_a_shop_with_one_read() -> None:
-    """A read of another shop waits for at most one piece of their work before each of its own pieces."""
+    """The read of the quiet shop has eight pieces. Before each piece it waits for about one piece of the busy shop."""
     turns, done = ShopTurns(), list[str]()
     many = [asyncio.create_task(work(turns, BUSY, 50, done)) for _ in range(100)]
     for _ in range(10):

@@ -111,7 +111,7 @@ async def test_the_service_stays_ready_while_a_worker_restarts() -> None:
 
 
 async def test_a_start_that_the_system_refuses_is_tried_again() -> None:
-    """While one worker serves, a second worker that cannot be started ends nothing."""
+    """If a second worker cannot be started, the first worker continues to serve."""
     refusals = [OSError("no more processes")]
 
     def make(before: int) -> FakeWorker:
@@ -134,7 +134,7 @@ async def test_a_start_that_the_system_refuses_is_tried_again() -> None:
 
 
 async def test_a_reload_of_the_settings_replaces_every_worker() -> None:
-    """The replaced workers do not count as dead."""
+    """The metric of dead workers does not count the replaced workers."""
     async with supervised(2, lambda _: FakeWorker([])) as (supervisor, started):
         await supervisor.renew()
         assert len(started) == 4

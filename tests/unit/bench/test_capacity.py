@@ -1,4 +1,6 @@
-"""The calculator agrees with numbers worked out by hand, and the documents agree with the calculator."""
+"""The calculator gives the same numbers as a calculation by hand, and the documents have the numbers of the
+calculator.
+"""
 
 import json
 
@@ -13,7 +15,7 @@ RUN = json.loads(STORED.read_text(encoding="utf-8"))
 
 
 def test_the_calculated_numbers_equal_the_numbers_calculated_by_hand() -> None:
-    """1,000 shops with 864 messages a day each send 10 messages per second."""
+    """With 1,000 shops and 864 messages per shop and day, 10 messages arrive per second."""
     load = Load(1_000, messages_per_day=864, reads_per_day=864, reading_hours=10, peak=2, busy=0.5, headroom=2)
     found = need(load, ROUND)
     assert found.kept == 1_000 * 864 * 5
@@ -23,7 +25,7 @@ def test_the_calculated_numbers_equal_the_numbers_calculated_by_hand() -> None:
     assert found.memory_bytes == 2 * (found.messages_bytes + found.shops_bytes + found.audit_bytes)
     assert found.peak_deliveries == pytest.approx(20)
     assert found.peak_reads == pytest.approx(20)
-    assert (found.pods, found.shards) == (2, 1)  # 0.022 of a core
+    assert (found.pods, found.shards) == (2, 1)  # the load needs 0.022 of a core
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,9 @@ def test_the_calculated_numbers_equal_the_numbers_calculated_by_hand() -> None:
 def test_the_scarce_resource_decides_the_number_of_pods_and_shards(
     peak: float, busy: float, shard_gib: float, pods: int, shards: int
 ) -> None:
-    """The scarce thing is processor time at the peak, or memory. The service can always lose one pod."""
+    """Processor time at the peak decides the number of pods, and memory decides the number of shards. One pod may
+    always fail.
+    """
     load = Load(
         100_000, 86.4, reads_per_day=864, reading_hours=0, peak=peak, busy=busy, headroom=1, shard_gib=shard_gib
     )
@@ -47,7 +51,7 @@ def test_the_scarce_resource_decides_the_number_of_pods_and_shards(
 
 
 def test_twice_the_shops_need_twice_the_memory() -> None:
-    """No part grows faster than the number of shops."""
+    """The memory grows in proportion to the number of shops."""
     one, two = (need(Load(shops), ROUND) for shops in (1_000, 2_000))
     assert two.memory_bytes == 2 * one.memory_bytes
 

@@ -1,4 +1,4 @@
-"""The stored value gives the answer, for any message, text and edit, and no value makes a reader crash."""
+"""A stored value gives the right answer for any message, text and edit. No value makes a reader crash."""
 
 from dataclasses import replace
 from typing import Any
@@ -88,8 +88,9 @@ def edit(number: int, text: str | None) -> Edit:
 @example(said(None, referral={"x": 1, "ttl": 5}), MAX_TTL_SECONDS)
 @example(said(None, attachments=[{"x": ',"ttl":5}', "ttl": 5}]), DAY)
 def test_a_stored_message_is_answered_with_the_same_facts(message: Message, ttl: int) -> None:
-    """The answer has the same facts, the right receipt time and the right expiry time. Text that looks like our own
-    mark is content."""
+    """The answer has the same facts, the right receipt time and the right expiry time. A text that looks like a
+    mark of our format is stored as content.
+    """
     found = answered(stored(message, ttl))
     assert from_text(found.pop("received_at")) == SCORE // 1000
     assert from_text(found.pop("expires_at")) == SCORE // 1000 + ttl * 1000
@@ -98,7 +99,7 @@ def test_a_stored_message_is_answered_with_the_same_facts(message: Message, ttl:
 
 
 def test_a_record_has_the_members_of_the_api() -> None:
-    """Each member of an answer is in the record, or follows from the time and place of the read."""
+    """Each member of an answer is in the record, or the reader adds it: the two times and the telephone numbers."""
     fact = {"a": 1}
     facts: dict[str, Any] = dict.fromkeys(("quick_reply", "reply_to", "postback", "referral"), fact)
     whole = said(**facts, attachments=[{"type": "image"}], standby=True, edits=1, app_id="1", metadata="x", sent_at=1)
@@ -135,7 +136,7 @@ def test_the_header_has_the_layout_that_the_scripts_expect(message: Message) -> 
 
 @given(MESSAGES, TTLS, EDITS)
 def test_an_edit_changes_the_text_and_the_count_and_nothing_else(message: Message, ttl: int, change: Edit) -> None:
-    """The nonce and the deadline stay. An edit with a lower or the same number changes nothing."""
+    """The nonce and the deadline do not change. An edit whose number is not higher changes nothing."""
     value = stored(message, ttl)
     newer = edited(value, change)
     if change.number <= message.edits:
@@ -202,7 +203,7 @@ def test_a_waiting_edit_whose_customer_is_unknown_has_a_tag_of_zeros() -> None:
 
 @pytest.mark.parametrize("value", [b"", b"\x01", bytes(20), b"\x01" + bytes(19), b"\x03" + bytes(60), b"\x00" * 60])
 def test_a_tombstone_a_short_value_and_an_unknown_version_are_corrupt(value: bytes) -> None:
-    """The error is the declared one and not an IndexError."""
+    """The error is `Corrupt` and not an IndexError."""
     with pytest.raises(Corrupt):
         decode(value)
 

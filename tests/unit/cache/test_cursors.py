@@ -1,4 +1,4 @@
-"""A cursor can be read only by the shop and for the list for which it was written. Everything else is refused."""
+"""A cursor is valid only for the shop and the list for which it was written. Any other text is refused."""
 
 import secrets
 from base64 import b64encode

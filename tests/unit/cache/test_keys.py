@@ -83,7 +83,9 @@ def test_no_content_key_shows_a_facebook_id() -> None:
 
 
 def test_the_ids_do_not_change_between_versions() -> None:
-    """What is stored today must be found tomorrow. The ids in this test were made once with Python's own BLAKE2b."""
+    """A later version must find the messages that are stored today. The ids in this test were made once with
+    Python's own BLAKE2b.
+    """
     keys = ShopKeys(SHOP)
     assert keys.hash_tag == b"{sokha}"
     assert keys.message_id(PAGE, MessageId("m_1")).hex() == "52eb0d769db2462d14bdc161"
@@ -120,7 +122,9 @@ def test_ids_and_tags_have_the_lengths_that_the_scripts_expect() -> None:
 
 
 def test_page_tags_are_remembered_up_to_a_bound() -> None:
-    """A stranger's request may name any number of Pages. The tag is right whether or not it is cached."""
+    """The cache is bounded, because a stranger's request may name any number of Pages. A tag is the same whether or
+    not it is cached.
+    """
     keys, fresh = ShopKeys(SHOP), ShopKeys(SHOP)
     pages = [PageId(str(number)) for number in range(3 * module.PAGE_TAGS_REMEMBERED)]
     tags = [keys.page_tag(page) for page in pages]
@@ -152,12 +156,12 @@ def test_the_marks_are_permanent_and_spread_over_all_slots() -> None:
 
 
 def test_the_keys_of_the_watch_lie_in_one_slot() -> None:
-    """Scripts use several of these keys at once."""
+    """One script call uses several of these keys."""
     assert len({key_slot(key) for key in WATCH}) == 1
 
 
 def test_the_table_of_the_module_lists_every_family_of_keys() -> None:
-    """The table is what people read, and `make docs` repeats it."""
+    """People read this table, and `make docs` copies it into the reference."""
     assert module.__doc__ is not None
     listed = {
         row.group(1)

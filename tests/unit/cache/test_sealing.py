@@ -68,7 +68,7 @@ def test_every_sealed_value_opens(plain: bytes, parts: tuple[str, str, str]) -> 
 def test_a_value_sealed_for_one_place_does_not_open_at_another_place(
     one: tuple[str, str, str], other: tuple[str, str, str]
 ) -> None:
-    """A value does not open for another shop or purpose, even if their names together are equal."""
+    """A value does not open for another shop or another purpose, even if the two names, joined, give the same text."""
     sealed = sealer(NEW).seal(PLAIN, shop=ShopId(one[0]), purpose=one[1], place=one[2])
     if one != other:
         with pytest.raises(SealBroken):
@@ -99,7 +99,7 @@ def test_two_swapped_bytes_are_refused(one: int, other: int) -> None:
 
 @given(st.binary(max_size=80) | st.integers(0, len(SEALED) - 1).map(lambda length: SEALED[:length]))
 def test_a_value_that_is_not_sealed_is_refused(other: bytes) -> None:
-    """The value is cut short, or it is some other text."""
+    """The test uses a value that is cut short, and other texts."""
     with pytest.raises(SealBroken):
         sealer(NEW).open(other, shop=SHOP, purpose="page-token", place="1042")
 

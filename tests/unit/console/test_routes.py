@@ -1,4 +1,4 @@
-"""How the service serves the console's files: the policy, the caching, and no other files."""
+"""The service serves the console's files with a policy and with caching, and it serves no other files."""
 
 import gzip
 import re
@@ -83,7 +83,7 @@ def test_the_browser_revalidates_the_page_and_caches_its_files(client: TestClien
 
 
 def test_files_are_compressed_for_callers_that_accept_gzip(client: TestClient) -> None:
-    """Other callers get the files uncompressed. Caches store the two forms separately."""
+    """Other callers get the files uncompressed. `Vary` makes caches store the two forms separately."""
     plain = client.get(f"{base(client)}/words/km.json")
     with client.stream("GET", f"{base(client)}/words/km.json", headers={"Accept-Encoding": "gzip"}) as answer:
         packed = b"".join(answer.iter_raw())
@@ -137,7 +137,7 @@ def test_the_page_has_no_inline_script_or_style(client: TestClient) -> None:
 
 
 def test_no_script_turns_text_into_html_or_code() -> None:
-    """The one function that sets attributes refuses this too."""
+    """The scripts have one function that sets attributes, and it refuses HTML and code too."""
     banned = re.compile(r"\.innerHTML|\.outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser")
     found = {path.name for path in (HERE / "js").glob("*.js") if banned.search(path.read_text(encoding="utf-8"))}
     assert found == set()

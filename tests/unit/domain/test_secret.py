@@ -15,7 +15,7 @@ VALUE = "hunter2-hunter2"
 
 
 def test_no_text_form_shows_the_secret() -> None:
-    """The ways are `repr`, `str`, formatting, and any object that contains it."""
+    """The test covers `repr`, `str`, formatting, and objects that contain the secret."""
     secret = Secret(VALUE)
     told = [repr(secret), str(secret), f"{secret}", f"{secret!r}", "%s" % secret, "{}".format(secret), repr([{secret}])]  # noqa: UP031, UP032
     assert not any(VALUE in text for text in told)
@@ -37,7 +37,7 @@ def test_a_traceback_does_not_show_the_secret() -> None:
 
 
 def test_a_log_line_does_not_show_the_secret() -> None:
-    """Any key of the log line may have it."""
+    """The secret may be under any key of the log line."""
     out = io.StringIO()
     log = structlog.wrap_logger(structlog.PrintLogger(out), processors=[structlog.processors.KeyValueRenderer()])
     log.info("started", secret=Secret(VALUE))
@@ -45,7 +45,7 @@ def test_a_log_line_does_not_show_the_secret() -> None:
 
 
 def test_a_secret_cannot_be_pickled_copied_or_written_as_json() -> None:
-    """A way that cannot hide the value is refused."""
+    """These operations cannot hide the value, so the secret refuses them."""
     secret = Secret(VALUE)
     for way in (pickle.dumps, copy.copy, copy.deepcopy, json.dumps):
         with pytest.raises(TypeError):

@@ -1,4 +1,4 @@
-"""Facebook that follows a script, budgets that a test sets, and the product's code between the two."""
+"""A fake of Facebook that follows a script, a fake of the budgets, and the product's code between the two fakes."""
 
 import json
 from collections import defaultdict
@@ -89,7 +89,9 @@ def too_much() -> httpx2.Response:
 
 @dataclass
 class Facebook:
-    """Answers each request with the next step of the script. `asked` has the requests, and `told` has their names."""
+    """Answers each request with the next step of the script. `asked` keeps the requests, and `told` keeps their
+    names.
+    """
 
     script: defaultdict[str, list[Step]] = field(default_factory=lambda: defaultdict(list))
     asked: list[Asked] = field(default_factory=list)
@@ -156,7 +158,7 @@ class Network(httpcore2.AsyncConnectionInterface):
 
 
 class NoStore(Registry, Watchlist, Grants, Purger):
-    """A store that expects no call. A test's own store has the methods that the test expects."""
+    """A store on which no method may be called. A test makes a subclass with the methods that it expects."""
 
     async def owner(self, page: PageId, /) -> ShopId | None:
         raise NotImplementedError
@@ -220,7 +222,7 @@ class Entry(CallSlot):
 
 @dataclass
 class Budgets:
-    """Admits every call, as `entry` says. `told` has the recorded calls."""
+    """Admits each call or refuses it, as `entry` says. `told` keeps the recorded calls."""
 
     entry: Entry = field(default_factory=Entry)
     asked: list[tuple[Limit, float, float]] = field(default_factory=list)
@@ -254,8 +256,9 @@ class Budgets:
 
 @dataclass
 class Setup:
-    """The product's calls between the fakes. `deaths` has the tokens that died, and `draw` gives every random
-    number."""
+    """The product's calls of Graph between the two fakes. `deaths` keeps the tokens that died. Each random number
+    is `draw`.
+    """
 
     facebook: Facebook = field(default_factory=Facebook)
     budgets: Budgets = field(default_factory=Budgets)

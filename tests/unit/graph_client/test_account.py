@@ -1,4 +1,4 @@
-"""What the account asks the budgets before a call, and what it records after the call."""
+"""The tests of a Page's account: what it asks the budgets before a call, and what it records after the call."""
 
 from dataclasses import replace
 
@@ -71,7 +71,7 @@ async def test_a_page_that_may_call_gets_its_token_at_once() -> None:
 
 
 async def test_a_call_waits_for_a_turn_only_until_its_deadline() -> None:
-    """A turn after the deadline has no use, and another call could have this turn."""
+    """The call could not use a turn after its deadline, and another call could use this turn."""
     books = Books()
     await books.account(patience=4.0).admit(left=1.5)
     assert books.budgets.asked == [("pages", 0.0, 1.5)]
@@ -101,7 +101,7 @@ async def test_a_held_budget_refuses_a_call_with_the_seconds_left_rounded_up(hel
 async def test_a_page_without_a_valid_token_gets_this_error_first(
     credentials: Credentials | None, reason: str, held: float
 ) -> None:
-    """The end of a hold would not help this Page."""
+    """This Page needs a valid token. The end of the hold would not help it."""
     with pytest.raises(TokenDead) as refused:
         await Books(Entry(credentials, held=held)).account().admit(10)
     assert refused.value.token_reason == reason
@@ -109,7 +109,9 @@ async def test_a_page_without_a_valid_token_gets_this_error_first(
 
 @pytest.mark.parametrize("limit", ["pages", "messenger"])
 async def test_a_budget_near_its_limit_slows_calls_down(limit: Limit) -> None:
-    """The nearer the limit, the slower the calls. The limit is the one in the answer, not the one of the call."""
+    """The nearer the budget is to its limit, the slower the calls become. The answer names the budget, which need
+    not be the budget of the call.
+    """
     spacings: list[float] = []
     for share in (0.76, 0.9, 0.99):
         books = Books()
@@ -123,7 +125,7 @@ async def test_a_budget_near_its_limit_slows_calls_down(limit: Limit) -> None:
 
 
 async def test_a_budget_far_from_its_limit_is_not_written_to_the_store() -> None:
-    """This is the usual case. A write would cost every call a round trip."""
+    """Most budgets are far from their limit, and a write would cost each call a round trip."""
     books = Books()
     assert await books.settled(GOOD, Usage({"app": 0.5, "pages": 0.74, "messenger": 0.0})) == []
     assert [books.count("graph_usage_ratio_count", limit) for limit in ("app", "pages", "messenger")] == [1, 1, 1]
@@ -140,7 +142,7 @@ async def test_a_budget_far_from_its_limit_is_not_written_to_the_store() -> None
     ids=["pages", "messenger", "app", "as Facebook says"],
 )
 async def test_a_successful_call_at_the_limit_holds_the_budget(usage: Usage, told: tuple[object, ...]) -> None:
-    """It stops before Facebook refuses, because each refused call would prolong the limit."""
+    """The calls stop before Facebook refuses one, because each refused call would prolong the limit."""
     books = Books()
     with capture_logs() as lines:
         assert await books.settled(GOOD, usage) == [told]
@@ -176,7 +178,7 @@ async def test_a_throttle_lasts_as_long_as_facebook_says() -> None:
 
 
 async def test_a_throttle_and_a_full_budget_make_one_hold() -> None:
-    """Both say the same thing. Another budget that is full is held as well."""
+    """The throttle and the full budget mean the same limit. If another budget is full, it is held as well."""
     books = Books()
     usage = Usage({"pages": 1.0, "messenger": 1.0}, retry_after=30)
     assert await books.settled(Throttled("pages"), usage) == [("hold", "messenger", 60), ("hold", "pages", 30)]
@@ -184,20 +186,20 @@ async def test_a_throttle_and_a_full_budget_make_one_hold() -> None:
 
 
 async def test_a_throttle_of_conversations_has_a_short_hold() -> None:
-    """Two calls a second are allowed again as soon as there are no other calls."""
+    """Facebook allows two calls per second again as soon as the calls have stopped."""
     error = Throttled("messenger", ErrorDetails(613))
     assert await Books().settled(error) == [("hold", "messenger", 5)]
 
 
 async def test_a_block_for_a_violation_stops_both_budgets_of_the_page() -> None:
-    """The block lasts an hour. It does not concern the app, because other shops have broken no rule."""
+    """The block lasts an hour. The budget of the app is not held, because other shops have broken no rule."""
     books = Books()
     assert await books.settled(PolicyBlocked()) == [("hold", "pages", 3600), ("hold", "messenger", 3600)]
     assert books.deaths == []
 
 
 async def test_a_dead_token_is_reported_with_the_credentials_of_the_call() -> None:
-    """A newer token therefore does not count as dead."""
+    """The credentials show which token died, so a newer token is not marked dead."""
     books = Books()
     error = TokenDead("expired")
     assert await books.settled(error) == []

@@ -1,4 +1,4 @@
-"""Calls of Graph: admitted, repeated, repeated with fewer items, and ended by their deadline."""
+"""Calls of Graph: how they are admitted, repeated, repeated with fewer items, and ended by their deadline."""
 
 import asyncio
 from dataclasses import replace
@@ -181,7 +181,7 @@ async def test_a_retry_has_only_the_time_that_is_left() -> None:
 
 
 async def test_a_slow_try_is_repeated_within_the_deadline() -> None:
-    """The first try is slow, and a second try follows."""
+    """The first try gets no answer, so it is stopped and a second try follows."""
     setup = Setup(policy=RetryPolicy(try_seconds=0.02))
     setup.facebook.will(POSTS, never, ok({"data": [{"id": "1"}]}))
     async with asyncio.timeout(5):
@@ -213,7 +213,7 @@ async def test_the_deadline_also_ends_a_wait_for_the_store() -> None:
 
 
 async def test_the_number_of_simultaneous_calls_of_a_page_is_limited() -> None:
-    """The next call starts when one call has ended. It then has less time left."""
+    """The next call starts when another call of the Page has ended. The wait uses a part of its time limit."""
     setup = Setup()
     go = asyncio.Event()
 
@@ -265,7 +265,7 @@ async def test_a_successful_call_is_not_logged() -> None:
 
 
 async def test_an_invalid_call_is_refused_before_the_store_or_facebook_is_called() -> None:
-    """Neither the store nor Facebook is called."""
+    """The service calls neither the store nor Facebook."""
     setup = Setup()
 
     def refuse(_: int) -> Ask:

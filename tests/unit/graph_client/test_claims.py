@@ -21,7 +21,7 @@ class Conflict(PageInboxError):
 
 
 class World(NoStore):
-    """A Page of another shop. This shop connects the Page again `insists` times."""
+    """A Page of another shop. The other shop connects the Page again `insists` times."""
 
     def __init__(self, *, token: bool = False, insists: int = 0, full: bool = False) -> None:
         self.shop: ShopId | None = OTHER
@@ -70,8 +70,9 @@ class World(NoStore):
 
 @pytest.mark.parametrize("insists", [0, 1, 2])
 async def test_a_page_without_a_token_moves_to_the_shop_that_claims_it(insists: int) -> None:
-    """The claim also gives way if it is repeated during that time. Each purge is in both audit logs before it
-    happens."""
+    """The Page moves even if the other shop connects it again once or twice. Each purge is recorded in both audit
+    logs before it happens.
+    """
     world = World(insists=insists)
     await world.claims.claim(SHOP, PAGE)
     assert world.shop == SHOP
@@ -84,7 +85,7 @@ async def test_a_page_without_a_token_moves_to_the_shop_that_claims_it(insists: 
 
 @pytest.mark.parametrize("world", [World(token=True), World(full=True)], ids=["has a token", "the shop is full"])
 async def test_a_refused_claim_changes_and_records_nothing(world: World) -> None:
-    """The error is the registry's own."""
+    """The caller gets the registry's error."""
     with pytest.raises(Conflict):
         await world.claims.claim(SHOP, PAGE)
     assert (world.shop, world.purged, world.entries) == (OTHER, [], [])

@@ -1,4 +1,4 @@
-"""One request to Graph: what is sent, and the error for every failure."""
+"""One request to Graph: what the client sends, and the error for every failure."""
 
 import asyncio
 import hashlib
@@ -68,7 +68,7 @@ async def test_the_client_requests_uncompressed_answers() -> None:
 
 @pytest.mark.parametrize("words_of_100", [False, True], ids=["code 104", "code 100 that names the proof"])
 async def test_a_refused_proof_is_sent_in_the_other_form_and_that_form_is_remembered(words_of_100: bool) -> None:
-    """The second call is sent once."""
+    """The first call needs two requests, and the second call needs one."""
     facebook = Facebook()
     refusal = refused(100, words="Invalid appsecret_proof provided") if words_of_100 else refused(104)
     facebook.will("GET me", refusal, ok({"id": "1"}), ok({"id": "2"}))
@@ -79,7 +79,7 @@ async def test_a_refused_proof_is_sent_in_the_other_form_and_that_form_is_rememb
 
 
 async def test_a_remembered_form_changes_again_after_a_later_refusal() -> None:
-    """This is for the case that Facebook changes its rule."""
+    """Facebook may change which form it accepts."""
     facebook = Facebook()
     facebook.will("GET me", refused(104), ok({}), refused(104), ok({}), ok({}))
     client = facebook.client()
@@ -101,7 +101,7 @@ async def test_a_refusal_of_both_forms_is_an_error_and_changes_nothing() -> None
 
 
 async def test_simultaneous_refused_calls_all_succeed_with_the_other_form() -> None:
-    """What one call learns does not make another call fail."""
+    """When one call finds the accepted form, the other calls that are running do not fail."""
     facebook = Facebook()
 
     async def unless_timed(asked: Asked) -> httpx2.Response:
@@ -179,7 +179,7 @@ async def test_a_connection_that_fails_is_unreachable(broken: Exception) -> None
 
 
 async def test_a_connection_that_is_cut_within_an_answer_is_unreachable() -> None:
-    """A part of an answer counts as no answer."""
+    """A part of an answer has the same effect as no answer."""
 
     async def half() -> AsyncIterator[bytes]:
         yield b'{"data": [{"id"'
@@ -220,7 +220,7 @@ async def test_a_redirect_is_not_followed(status: int) -> None:
 
 
 async def test_an_error_includes_the_usage_from_its_headers() -> None:
-    """The headers matter most for an error."""
+    """After an error, the service needs the usage most."""
     facebook = Facebook()
     usage = f'{{"{PAGE}":[{{"type":"pages","call_count":100,"estimated_time_to_regain_access":7}}]}}'
     facebook.will("GET me", refused(80001, x_business_use_case_usage=usage))
@@ -241,7 +241,7 @@ async def test_an_answer_without_valid_json_is_an_outage() -> None:
 
 
 async def test_a_token_that_cannot_be_sent_is_refused_without_a_request() -> None:
-    """A token that cannot be in a header counts as dead."""
+    """A token that cannot be in a header is a dead token."""
     facebook = Facebook()
     with pytest.raises(TokenDead):
         await facebook.client().send(ME, Secret("two\nlines"), page=PageId("1"), timeout=5)

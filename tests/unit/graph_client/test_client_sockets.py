@@ -129,12 +129,12 @@ async def test_the_client_stops_reading_an_endless_answer_soon_after_the_limit()
     async with loopback.running() as client:
         assert isinstance(await send(client, timeout=30), TooMuchData)
         await wait_until(lambda: loopback.closed == 1)
-    # The bytes in the sockets' buffers were written too.
+    # This number includes bytes that the sockets' buffers hold.
     assert ANSWER_BYTES < written < 2 * ANSWER_BYTES
 
 
 async def test_a_call_that_times_out_closes_its_connection() -> None:
-    """Nothing waits for an answer that will not be read."""
+    """The client keeps no connection for an answer that it will not read."""
     hung_up = asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:

@@ -69,12 +69,12 @@ async def test_a_wrong_first_secret_fails_and_another_wrong_secret_warns() -> No
 
 
 async def test_an_outage_is_reported_once() -> None:
-    """Each further question would wait as long again."""
+    """Each further question to Facebook would wait for its whole time limit too."""
     assert await of_app(httpcore2.ConnectError("no"), ok()) == [(NAMES[0], "fail")]
 
 
 async def test_a_used_up_budget_is_only_a_warning() -> None:
-    """The used-up budget is reported. The secret is not called wrong."""
+    """The warning is about the used-up budget. It does not say that the secret is wrong."""
     assert await of_app(refused(4)) == [(NAMES[0], "warn")]
 
 
@@ -183,7 +183,7 @@ async def test_without_facebook_the_findings_come_from_the_last_check() -> None:
 
 
 async def test_only_a_few_pages_are_checked_at_the_same_time() -> None:
-    """Every Page is asked about."""
+    """In the end every Page is checked."""
     setup = Setup({PageId(str(n)): CREDENTIALS for n in range(50)})
     assert {finding.level for finding in (await setup.found()).values()} == {"ok"}
     assert len(setup.asked) == 50
@@ -191,7 +191,7 @@ async def test_only_a_few_pages_are_checked_at_the_same_time() -> None:
 
 
 async def test_an_outage_ends_the_checks_and_every_page_still_has_a_finding() -> None:
-    """A thousand time limits in a row would take too long."""
+    """For a thousand Pages, a thousand time limits in a row would take too long."""
     pages = [PageId(str(n)) for n in range(50)]
     setup = Setup(dict.fromkeys(pages, CREDENTIALS), dict.fromkeys(pages, raising(GraphUnreachable())))
     assert {finding.level for finding in (await setup.found()).values()} == {"warn"}

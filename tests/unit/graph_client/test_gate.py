@@ -49,7 +49,7 @@ async def test_the_limit_of_simultaneous_calls_is_separate_for_each_page() -> No
 
 
 async def test_a_full_queue_refuses_a_call_with_a_time_to_retry() -> None:
-    """A call that would wait too long is refused at once, and the queue is bounded."""
+    """The queue is bounded. A call that would wait too long is refused without a wait."""
     caller = Caller(Gate())
     async with asyncio.TaskGroup() as tasks:
         for _ in range(CALLS_AT_ONCE + WAITING):
@@ -62,7 +62,7 @@ async def test_a_full_queue_refuses_a_call_with_a_time_to_retry() -> None:
 
 
 async def test_calls_of_one_shop_do_not_delay_another_shop_with_the_same_page() -> None:
-    """The ids of Pages are public."""
+    """The ids of Pages are public, so any shop can call with the id of another shop's Page."""
     gate = Gate()
     stranger, owner = Caller(gate), Caller(gate)
     async with asyncio.TaskGroup() as tasks:

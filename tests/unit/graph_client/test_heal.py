@@ -1,4 +1,6 @@
-"""Fetches missed messages: how far back, in which order, and what is kept when the fetch is interrupted."""
+"""Healing fetches missed messages. The tests check how far back it goes, in which order it stores, and what stays
+after an interruption.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -121,7 +123,7 @@ class World:
         return await healer.heal(SHOP, PAGE, since, self.still_ours)
 
     async def heal(self) -> int:
-        """Fetch everything since then in one turn. Returns how many messages were new."""
+        """Fetch all messages since the beginning of the gap in one turn. Returns how many were new."""
         result = await self.turn()
         assert result.ended
         assert self.record is not None
@@ -133,7 +135,7 @@ class World:
 
 
 async def test_messages_of_all_conversations_are_stored_oldest_first() -> None:
-    """Graph returns the newest first. Readers of the store get messages by receipt."""
+    """Graph returns the newest message first. Readers get messages in the order in which the store received them."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
     world.will("t_1", page_of(message("m_5", 90), message("m_2", 20)))
@@ -153,7 +155,7 @@ async def test_messages_of_the_same_second_are_stored_in_their_order() -> None:
 
 
 async def test_messages_that_are_not_stored_are_counted_by_their_outcome() -> None:
-    """It is stored as webhooks are. Only new messages are counted as stored."""
+    """Fetched messages are stored in the same way as webhooks. Only new messages are counted as stored."""
     world = World()
     world.outcomes |= {"m_1": "duplicate", "m_2": "erased", "m_3": "too_old"}
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
@@ -163,7 +165,7 @@ async def test_messages_that_are_not_stored_are_counted_by_their_outcome() -> No
 
 
 async def test_a_conversation_without_newer_messages_ends_the_walk() -> None:
-    """All conversations after it are older. The first moment itself counts as missing."""
+    """All conversations after this one are older. A message of the first moment of the gap is fetched too."""
     world = World()
     quiet = [conversation("t_3", -1), conversation("t_4", -2)]
     world.setup.facebook.will(
@@ -176,7 +178,7 @@ async def test_a_conversation_without_newer_messages_ends_the_walk() -> None:
 
 
 async def test_an_older_message_ends_the_walk_through_its_conversation() -> None:
-    """The messages before it in the list were fetched."""
+    """The messages before the older one in the list are stored."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 5)))
     world.will("t_1", page_of(message("m_2", 5), message("m_1", 0), message("m_0", -1), after="never asked for"))
@@ -185,7 +187,7 @@ async def test_an_older_message_ends_the_walk_through_its_conversation() -> None
 
 
 async def test_both_walks_read_all_pages_with_pauses_and_renew_the_lease() -> None:
-    """Half of the calls are left to people. Each call is made only while the Page is ours."""
+    """The pauses leave half of the calls to people. Before each call the replica renews its lease of the Page."""
     world = World()
     world.setup.facebook.will(
         CONVERSATIONS,
@@ -226,7 +228,7 @@ async def test_healing_requests_only_the_fields_that_it_needs() -> None:
 
 
 async def test_a_call_refused_for_too_much_data_asks_for_half_as_many_messages() -> None:
-    """Facebook can refuse many messages at once, so the service asks for half as many."""
+    """Facebook may refuse an answer with many messages, so the service then asks for half as many."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
     world.will("t_1", too_much(), page_of(message("m_1", 9)))
@@ -292,7 +294,7 @@ async def test_a_message_without_a_time_ends_no_walk() -> None:
 
 
 async def test_messages_are_stored_in_batches() -> None:
-    """Between two calls the store answers other callers."""
+    """Between two batches the store answers other callers."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 900)))
     world.will("t_1", page_of(*[message(f"m_{n:03}", n) for n in range(PUT_MESSAGES + 1, 0, -1)]))
@@ -333,7 +335,7 @@ async def test_the_log_line_has_only_ids_and_numbers() -> None:
 
 
 async def test_a_refused_conversation_is_retried_and_the_others_are_healed() -> None:
-    """The conversation stays on the list with its reason until it is fetched."""
+    """The list of refused conversations has the conversation with its reason, until it is fetched."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90), conversation("t_2", 80)))
     world.will("t_1", refused(100, 33), page_of(message("m_2", 90)))
@@ -400,7 +402,9 @@ async def test_the_next_turn_continues_where_the_last_turn_ended() -> None:
 
 
 async def test_an_outage_of_graph_itself_stops_the_walk() -> None:
-    """If Graph fails at three conversations in a row, these three count as not refused. All are tried again at once."""
+    """If Graph fails at three conversations in a row, the healing stops. It notes these three with their reason, so
+    that a later turn tries them again.
+    """
     world = World()
     rows = [conversation(f"t_{n}", 90 - n) for n in range(5)]
     world.setup.facebook.will(CONVERSATIONS, page_of(*rows))

@@ -75,7 +75,7 @@ def test_an_attachment_has_the_same_shape_as_in_a_webhook(item: Fact, fact: Fact
 
 
 def test_a_sticker_comes_once() -> None:
-    """Graph has it as a field, as an attachment and as a share, in any combination."""
+    """Graph returns a sticker as a field, as an attachment or as a share, and often in several of these forms."""
     sticker = {"type": "sticker", "url": "https://cdn.example/like.png"}
     image = {"data": [{"image_data": {"url": sticker["url"]}}]}
     shares = {"data": [{"link": sticker["url"]}]}

@@ -143,7 +143,7 @@ async def never(_: Asked) -> httpx2.Response:
 
 
 async def test_a_page_and_its_token_are_stored_before_the_subscription() -> None:
-    """With this order no delivery of the Page is lost. The watch repairs what fails after that."""
+    """With this order no delivery of the Page is lost. If a later step fails, the watch repeats it."""
     world = World()
     world.will_connect()
     page = await world.connected()
@@ -182,7 +182,9 @@ async def test_the_history_can_be_left_out() -> None:
 async def test_a_new_token_heals_messages_missed_while_the_old_token_was_dead(
     state: PageState, since: int | None
 ) -> None:
-    """With some deaths Facebook also ends the subscription. Messages that are already stored are stored once."""
+    """For some reasons of a token's death, Facebook also ends the subscription. A message that is already stored is
+    not stored again.
+    """
     world = World(state, last_event_at=NOW - 3_600_000)
     world.will_connect()
     page = await world.connected()
@@ -204,7 +206,7 @@ async def test_the_log_line_of_a_connected_page_has_no_token() -> None:
 
 @pytest.mark.parametrize(("told", "fits"), [(PAGE, True), (int(PAGE), True), ("104200000000002", False), (None, False)])
 async def test_a_second_call_finds_the_page_of_a_token_that_names_none(told: object, fits: bool) -> None:
-    """This needs one more call, with the Page's token."""
+    """The service makes one more call, with the token itself."""
     world = World()
     world.will_connect({name: fact for name, fact in GOOD.items() if name != "profile_id"})
     world.facebook.will("GET me", ok({} if told is None else {"id": told}))
@@ -220,7 +222,7 @@ async def test_a_second_call_finds_the_page_of_a_token_that_names_none(told: obj
 
 @pytest.mark.parametrize("code", [190, 102, 10, 200])
 async def test_a_refused_token_of_the_app_is_an_error_of_the_app(code: int) -> None:
-    """An operator must correct this. A new connection would not help the shop."""
+    """An operator must correct the app's settings. The shop cannot help itself with a new connection."""
     world = World()
     world.facebook.will(DEBUG, refused(code))
     with pytest.raises(AppRefused, match="FACEBOOK_APP_ID and FACEBOOK_APP_SECRET") as refusal:
@@ -262,7 +264,7 @@ async def test_a_shop_with_many_refused_tokens_must_wait() -> None:
 
 
 async def test_an_answer_without_data_about_the_token_is_an_outage() -> None:
-    """The token counts neither as good nor as dead."""
+    """The service then treats the token neither as good nor as dead."""
     world = World()
     world.facebook.will(DEBUG, ok({}))
     with pytest.raises(GraphUnavailable):
@@ -272,7 +274,7 @@ async def test_an_answer_without_data_about_the_token_is_an_outage() -> None:
 async def test_after_a_refused_field_messages_are_subscribed_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """After that, messages arrive in any case."""
+    """After this call, messages arrive even if other fields are refused."""
     monkeypatch.setattr("graph_client.pages.CONNECT_SECONDS", 0.05)
     world = World()
     world.facebook.will(DEBUG, ok({"data": GOOD}))
@@ -316,7 +318,7 @@ async def test_connecting_has_a_deadline_over_all_its_calls(hangs: str, monkeypa
 
 
 async def test_a_disconnect_continues_if_facebook_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The call to Facebook has a time limit of its own."""
+    """The call to Facebook has its own time limit, and the steps after it still run."""
     monkeypatch.setattr("graph_client.pages.UNSUBSCRIBE_SECONDS", 0.02)
     world = World(PageState(NOW, token_alive=True, subscribed_fields=FIELDS))
     world.facebook.will(UNSUBSCRIBE, never)

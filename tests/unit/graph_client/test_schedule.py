@@ -21,7 +21,7 @@ def at(last_event: int | None) -> Page:
 
 
 def test_a_page_without_any_event_is_checked_daily() -> None:
-    """No messages is not a sign of a fault for such a Page."""
+    """For such a Page, silence is no sign of a fault."""
     assert next_look(PAGE, STATE, None) == NOW + DAY
 
 
@@ -31,7 +31,7 @@ def test_a_page_with_events_is_checked_after_half_an_hour_of_silence() -> None:
 
 
 def test_checks_of_a_silent_page_become_rarer_down_to_one_a_day() -> None:
-    """A quiet night of a shop needs six checks, and no two follow each other directly."""
+    """In sixteen silent hours there are six checks. Each check comes after twice the silence of the check before it."""
     last, looks = NOW, []
     state = replace(STATE, checked_at=NOW)
     for _ in range(10):

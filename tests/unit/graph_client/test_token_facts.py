@@ -41,7 +41,7 @@ def test_a_good_token_lacks_nothing() -> None:
     ],
 )
 def test_an_invalid_token_is_dead_even_if_it_belongs_to_another_app(error: object, reason: str) -> None:
-    """Facebook answers 200 for such a token. A token of another app that is also not valid counts as dead."""
+    """Facebook answers 200 for such a token. An invalid token of another app is dead too."""
     with pytest.raises(TokenDead) as dead:
         lacking(is_valid=False, error=error, app_id="1")
     assert dead.value.token_reason == reason

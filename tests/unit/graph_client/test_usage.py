@@ -41,7 +41,9 @@ def test_each_business_use_case_is_charged_to_its_own_budget() -> None:
 
 
 def test_the_usage_of_another_object_does_not_count_for_the_page() -> None:
-    """If the Page's own key is missing, the header counts, because the id may be another id of the Page."""
+    """If the header has no entry for the Page's id, its other entries are used, because their ids may be other ids
+    of the Page.
+    """
     both = {PAGE: [{"type": "pages", "call_count": 10}], "77": [{"type": "pages", "call_count": 99}]}
     assert read_usage({BUSINESS: json.dumps(both)}, PAGE).share == {"pages": 0.1}
     assert read_usage({BUSINESS: json.dumps({"77": both["77"]})}, PAGE).share == {"pages": 0.99}
@@ -110,7 +112,7 @@ def test_at_the_limit_calls_stop(limit: Limit) -> None:
 
 
 def test_a_refused_call_waits_for_the_longest_time_in_the_headers() -> None:
-    """The time is of the call's own budget. The wait of another budget does not matter."""
+    """Only the time of the call's own budget is used, and not the time of another budget."""
     usage = Usage({}, {"pages": 600, "messenger": 60}, retry_after=120)
     assert wait_after(Throttled("pages"), usage) == 600
     assert wait_after(Throttled("messenger"), usage) == 120
@@ -119,7 +121,7 @@ def test_a_refused_call_waits_for_the_longest_time_in_the_headers() -> None:
 
 
 def test_the_limit_of_conversation_calls_has_a_short_wait() -> None:
-    """The limit of conversations is a limit of bursts. The limit of posts is not known."""
+    """The limit of conversation calls only limits bursts. The limit of posts is not known."""
     assert wait_after(Throttled("messenger", ErrorDetails(613)), NO_USAGE) == 5
     assert wait_after(Throttled("messenger", ErrorDetails(613)), Usage(retry_after=30)) == 30
     assert wait_after(Throttled("pages", ErrorDetails(613)), NO_USAGE) == 120

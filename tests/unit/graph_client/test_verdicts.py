@@ -59,8 +59,9 @@ def test_an_error_does_not_repeat_the_text_of_facebook() -> None:
 
 
 def test_every_code_of_the_guide_has_a_row() -> None:
-    """The codes are those of developers.facebook.com/docs/graph-api/guides/error-handling and of the pages about
-    limits."""
+    """The codes are from developers.facebook.com/docs/graph-api/guides/error-handling and from the pages about
+    limits.
+    """
     codes = {row["error"]["code"] for row in ROWS}
     documented = {1, 2, 3, 4, 10, 17, 32, 100, 102, 104, 190, 200, 210, 230, 299, 341, 368, 506, 613, 803, 2500}
     assert documented | {80001, 80002, 80006, 1609005} <= codes
@@ -70,14 +71,14 @@ def test_every_code_of_the_guide_has_a_row() -> None:
 
 @pytest.mark.parametrize("code", [17, 32, 613])
 def test_a_limit_without_a_named_budget_counts_for_the_budget_of_the_call(code: int) -> None:
-    """613 is documented for conversations. Holding back the posts would not end the limit."""
+    """Facebook documents code 613 for conversations. A hold of the posts would not end this limit."""
     error = error_of(400, {"error": {"code": code}}, "messenger")
     assert isinstance(error, Throttled)
     assert error.limit == "messenger"
 
 
 def test_a_known_permission_in_the_text_of_graph_is_passed_on() -> None:
-    """The list is closed, so that other text of Graph is not passed on."""
+    """The service passes on only permissions of a fixed list, and so no other text of Graph."""
     error = error_of(403, {"error": {"code": 10, "message": "(#10) Requires pages_read_user_content, CANARY"}})
     assert isinstance(error, PermissionMissing)
     assert error.permissions == ("pages_read_user_content",)

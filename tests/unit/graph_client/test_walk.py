@@ -1,4 +1,4 @@
-"""A walk through a list of Graph ends, whatever Graph answers."""
+"""A walk through a list of Graph ends for any answers of Graph."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -49,7 +49,7 @@ CASES: Final[dict[str, tuple[Callable[[int], Answer], CutReason | None, int]]] =
 def test_every_list_ends_and_gives_each_item_once(
     answer: Callable[[int], Answer], cut: CutReason | None, pages: int
 ) -> None:
-    """The reason says why the walk ended before the list did."""
+    """If the walk ends before the list, the reason says why."""
     found, reason, taken = walked(answer)
     assert (reason, taken) == (cut, pages)
     assert len(found) == len(set(found)) > 0

@@ -187,7 +187,9 @@ async def test_a_good_page_is_checked_and_is_due_again_in_a_day() -> None:
 
 
 async def test_missing_messages_are_recorded_before_the_subscription_is_restored() -> None:
-    """After a crash behind the first step nothing is forgotten. After a crash behind the second step it heals later."""
+    """After a crash between the two steps, the record of the missing messages stays. After a crash behind both, a
+    later check fetches them.
+    """
     world = World(last_event_at=NOW - DAY, fields=("feed",))
     await world.look()
     since = NOW - DAY - MARGIN
@@ -257,7 +259,7 @@ async def test_a_page_is_healed_once_from_the_start_of_an_outage() -> None:
     world.told.clear()
     assert (await world.look())["heal"] == 1
     assert ("heal", NOW - 7_200_000 - MARGIN) in world.told
-    # Once: the check came after the outage had ended.
+    # The Page is healed once, because its last check came after the end of the outage.
     world.told.clear()
     world.due[PAGE] = NOW
     assert (await world.look())["heal"] == 0

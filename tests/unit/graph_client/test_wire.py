@@ -220,7 +220,9 @@ def test_a_large_integer_keeps_its_value(number: int) -> None:
 
 
 def test_half_an_emoji_does_not_make_a_large_answer_slow_to_read() -> None:
-    """A megabyte with half an emoji takes a few times as long as a megabyte without one."""
+    """The reading of a megabyte with half an emoji takes only a few times as long as the reading of a megabyte
+    without it.
+    """
     row = b'{"message":"\\u179f\\u17bd \\ud83d\\ude4f a\\\\b","n":[1,2.5,{"a":null}]},' * 16_000
 
     def seconds(text: bytes) -> float:

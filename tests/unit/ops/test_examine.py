@@ -21,7 +21,9 @@ DRAWN = {
 
 
 def examined(**changed: str) -> tuple[Settings, list[Finding]]:
-    """Returns the findings for good settings with these changes; "" removes one. No finding repeats a secret."""
+    """Returns the settings and the findings, for good settings with these changes. The value "" removes a setting.
+    No finding repeats a secret.
+    """
     environ = {name: value for name, value in {**DRAWN, **changed}.items() if value}
     settings, findings = examine_settings(environ, lambda _: "")
     for finding in findings:
@@ -75,12 +77,12 @@ def test_one_mistake_gives_exactly_one_finding(changed: dict[str, str], about: s
 
 @pytest.mark.parametrize("url", ["redis://localhost", "unix:///run/valkey.sock", "redis+cluster://[::1]:1,127.0.0.1"])
 def test_a_store_on_this_machine_needs_no_password(url: str) -> None:
-    """Other machines cannot reach it."""
+    """Other machines cannot reach such a store."""
     assert unwell(REDIS_URL=url) == []
 
 
 def test_refused_settings_are_left_out_and_the_others_are_kept() -> None:
-    """The store and Facebook are still checked."""
+    """The service can then still check the store and Facebook."""
     settings, findings = examined(TOKEN_KEYS="zq7!zq8", MESSAGE_TTL="never", PORT="x!")
     assert [finding.level for finding in findings].count("fail") == 3
     assert (settings.token_keys, settings.redis_url is not None) == ((), True)

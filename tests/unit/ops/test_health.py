@@ -94,7 +94,7 @@ async def test_checks_are_cancelled_with_their_caller() -> None:
 
 
 async def test_a_check_is_logged_when_its_state_changes() -> None:
-    """A long outage does not log every probe."""
+    """A long outage makes one line for each kind of error, and not one line for each probe."""
     error: Exception | None = ConnectionError()
 
     async def changing() -> None:

@@ -1,4 +1,4 @@
-"""When tracing is on, and that without tracing everything stays the same."""
+"""The tests check when tracing is on, and that the application does not change without tracing."""
 
 import sys
 

@@ -60,8 +60,9 @@ def pipe() -> Iterator[Pipe]:
 
 
 def test_a_stopped_reader_loses_lines_but_does_not_block_the_writer(pipe: Pipe) -> None:
-    """The pipe and the buffer keep their lines. The writer counts all other lines, and reports the number when the
-    reader continues."""
+    """The lines in the pipe and in the buffer are not lost. The writer drops and counts all other lines, and logs
+    their number when the reader continues.
+    """
     line = b"x" * 999
     for _ in range(5000):
         pipe.writer.msg(line)
@@ -78,7 +79,9 @@ def test_a_stopped_reader_loses_lines_but_does_not_block_the_writer(pipe: Pipe) 
 
 
 def test_writes_of_whole_lines_to_a_pipe_stay_within_pipe_buf() -> None:
-    """Another process may share the pipe, and its lines would cut a longer write in two (pipe(7), PIPE_BUF)."""
+    """Another process may share the pipe, and its lines could come into the middle of a longer write (pipe(7),
+    PIPE_BUF).
+    """
     sizes: list[int] = []
 
     class Sizes(io.FileIO):
@@ -107,7 +110,7 @@ def test_a_closed_reader_loses_lines_but_raises_no_error(pipe: Pipe) -> None:
 
 
 def test_closing_the_writer_writes_the_remaining_lines_that_fit(pipe: Pipe) -> None:
-    """The last lines of a process say why it ended."""
+    """The last lines of a process are important, because they say why it ended."""
     for _ in range(200):
         pipe.writer.msg(b"x" * 999)
     pipe.writer.close()

@@ -71,7 +71,7 @@ def fail(words: str) -> NoReturn:
 
 
 def test_an_exception_is_logged_without_its_message(output: Output) -> None:
-    """The line has no local value either."""
+    """The line does not have the values of local names either."""
     log = structlog.get_logger()
     try:
         fail("Sokha 012345678")
@@ -84,7 +84,7 @@ def test_an_exception_is_logged_without_its_message(output: Output) -> None:
 
 
 def test_redaction_comes_last(output: Output) -> None:
-    """No processor after it adds anything."""
+    """No processor that runs after the redaction adds anything."""
     structlog.get_logger().bind(text="hello").info("request", shop="0123456789", token="t")
     (line,) = output.lines()
     assert (line["text"], line["token"], line["shop"]) == ("***", "***", "0123456789")
@@ -136,7 +136,7 @@ def test_a_library_message_with_wrong_arguments_is_logged_without_them(output: O
 
 
 async def test_lines_of_one_event_loop_iteration_are_written_together(output: Output) -> None:
-    """An event-loop iteration needs one system call, for any number of requests."""
+    """For any number of requests, one iteration of the event loop makes one system call."""
     log = structlog.get_logger()
     for number in range(3):
         log.info("request", status=number)
@@ -150,7 +150,7 @@ async def test_lines_of_one_event_loop_iteration_are_written_together(output: Ou
 
 
 def test_a_rendered_event_is_redacted(output: Output) -> None:
-    """The event is redacted as the line of a logger is, with any content."""
+    """A rendered event has the same fields, redacted in the same way, as the line of a logger."""
     words = {"event": "request", "client": "012345678", "user_agent": "ring 012345678", "text": "private"}
     own = {"status": 200, "body_bytes": 7, "stored": 1, "reason": "x", "mid": "m_1", "shop": ["sokha"]}
     structlog.get_logger().info(**words, **own)
@@ -162,7 +162,7 @@ def test_a_rendered_event_is_redacted(output: Output) -> None:
 
 
 async def test_an_access_line_names_a_caller_only_by_its_address(output: Output) -> None:
-    """The address and the browser that a caller sends are redacted and then cached."""
+    """The address and the user agent of a caller are redacted before the cache stores them."""
     access_log = AccessLog(Metrics(CollectorRegistry()))
     for _ in range(2):
         access_log.add(LogEntry("POST", 200, 0.0015, "r-1", "012345678", b"ring 012345678", None, 7, {"stored": 1}))

@@ -63,7 +63,9 @@ def get(path: str, app: RequestLog, method: str = "GET", **headers: str) -> tupl
 
 
 def test_a_request_is_logged_in_one_line_with_its_route_template() -> None:
-    """The line has no path and no query. It has the fields that the handler bound, but these cannot replace a fact."""
+    """The line has no path and no query. It has the fields that the handler bound, but such a field cannot replace
+    a fact of the request.
+    """
     app, registry = wrapped()
     answer, lines = get("/v1/shops/sokha/messages?cursor=secret", app)
     assert lines == [
@@ -150,7 +152,7 @@ async def ask(app: RequestLog, scope: dict[str, Any]) -> list[Message]:
 
 
 async def test_a_client_that_disconnects_before_the_answer_is_logged_as_499() -> None:
-    """The line does not say 500."""
+    """The line has the status of a disconnect, and not 500."""
     started = asyncio.Event()
 
     async def waiting(_scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -168,7 +170,7 @@ async def test_a_client_that_disconnects_before_the_answer_is_logged_as_499() ->
 
 
 async def test_other_asgi_events_pass_through_unchanged() -> None:
-    """For example, lifespan events pass."""
+    """Lifespan events are an example."""
     seen: list[Scope] = []
 
     async def app(scope: Scope, _receive: Receive, _send: Send) -> None:

@@ -115,7 +115,7 @@ async def test_a_wrong_answer_of_the_public_address_is_a_failure_with_a_remedy(a
 async def test_the_verify_token_is_sent_without_encryption_only_to_this_machine(
     url: str, level: Level, asked: bool
 ) -> None:
-    """The check may send the token without encryption only to this machine."""
+    """Over plain HTTP, the check sends the token only to this machine."""
     seen: list[str] = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
@@ -129,7 +129,7 @@ async def test_the_verify_token_is_sent_without_encryption_only_to_this_machine(
 
 
 async def test_public_metrics_are_a_failure() -> None:
-    """This means that a proxy forwards OPS_PORT to the public."""
+    """If the metrics are public, a proxy forwards OPS_PORT to the internet."""
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         if request.url.path == "/metrics":

@@ -20,7 +20,7 @@ GOOD = {
     "SEAL_KEYS": base64.b64encode(b"s" * 32).decode(),
 }
 SEAL_KEYS = [base64.b64encode(bytes([n]) * 32).decode() for n in (251, 255)]
-"""Keys with the characters + and /, which the two alphabets of base64 write differently."""
+"""Keys with the characters + and /. The URL-safe alphabet of base64 has other characters for these two."""
 PUBLIC_KEY = {"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
 
 
@@ -71,13 +71,13 @@ def test_run_needs_nothing_and_listens_on_loopback() -> None:
 
 
 def test_a_tool_needs_nothing_and_takes_the_settings_of_serve() -> None:
-    """`page-inbox token` works in the container that serves."""
+    """`page-inbox token` therefore works in the container of the service, with the same settings."""
     settings = read_settings({"TOKEN_KEYS": "k" * 32, "HOST": "0.0.0.0"}, command="tool")  # noqa: S104
     assert settings.token_keys == (Secret("k" * 32),)
 
 
 def test_everything_missing_weak_or_malformed_is_named_at_once() -> None:
-    """One start shows all mistakes."""
+    """The error of one start lists all mistakes."""
     with pytest.raises(SettingsRefused) as refused:
         read_settings({"PORT": "http", "MESSAGE_TTL": "432001", "FACEBOOK_VERIFY_TOKEN": "short"}, command="serve")
     named = [name for name, _ in refused.value.problems]
@@ -209,12 +209,12 @@ def test_every_setting_may_be_a_mounted_file() -> None:
 
 
 def test_a_setting_and_its_file_together_are_refused() -> None:
-    """It would not be clear which one is meant."""
+    """The service could not know which of the two values the operator wants."""
     assert "TOKEN_KEYS_FILE" in problems(TOKEN_KEYS_FILE="/run/keys")["TOKEN_KEYS"]
 
 
 def test_an_unreadable_or_empty_file_is_refused() -> None:
-    """A secret that was not mounted is not taken for an absent setting."""
+    """If a secret was not mounted, the service must not treat the setting as absent."""
     assert "PUBLIC_URL" in problems(PUBLIC_URL_FILE="/run/missing")
     with pytest.raises(SettingsRefused) as refused:
         read_settings({**GOOD, "PUBLIC_URL_FILE": "/run/x"}, command="serve", read_file=files(run_x="\n"))
@@ -228,7 +228,7 @@ def test_a_real_file_is_read(tmp_path: Path) -> None:
 
 
 def test_a_jwk_set_is_json_or_the_path_of_a_file_and_replaces_the_keys() -> None:
-    """One of TOKEN_KEYS and TOKEN_JWKS is enough."""
+    """The service needs only one of TOKEN_KEYS and TOKEN_JWKS."""
     text = json.dumps({"keys": [PUBLIC_KEY]})
     assert serve(TOKEN_KEYS="", TOKEN_JWKS=text).token_jwks == text
     environ = {**GOOD, "TOKEN_KEYS": "", "TOKEN_JWKS": "/etc/jwks"}
@@ -251,7 +251,7 @@ def test_one_secret_for_two_purposes_is_refused(name: str, changes: dict[str, st
 
 
 def test_run_listens_on_loopback_only() -> None:
-    """The demo has an open console."""
+    """`run` starts the demo, whose console needs no login."""
     for host in ("127.0.0.1", "127.0.0.2", "::1", "localhost"):
         assert read_settings({"HOST": host}, command="run").host == host
     for host in ("0.0.0.0", "192.168.1.5", "example.com"):  # noqa: S104
@@ -266,7 +266,7 @@ def test_both_ports_may_be_zero() -> None:
 
 
 def test_the_summary_names_every_setting_and_no_secret() -> None:
-    """It is logged at each start."""
+    """The service logs the summary at each start."""
     changes = {"CORS_ORIGINS": "https://a.example,https://b.example", "PUBLIC_URL": "https://inbox.example/"}
     summary = serve(SEAL_KEYS=SEAL_KEYS[0], **changes).summary()
     assert list(summary) == [setting.name for setting in SETTINGS]
@@ -299,5 +299,5 @@ def test_each_default_in_the_table_is_accepted_by_its_parser() -> None:
 
 
 def test_the_maximum_ttl_of_the_settings_equals_the_maximum_of_the_store() -> None:
-    """The packages may not import each other, but the promise is the same."""
+    """The two packages may not import each other, so each has its own constant for this maximum."""
     assert MESSAGE_TTL_MAX == MAX_TTL_SECONDS

@@ -20,7 +20,7 @@ class Time:
         return self.now
 
     async def sleep(self, seconds: float) -> None:
-        """Returns at once, and move the clock."""
+        """Move the clock by this time, and return without a wait."""
         self.slept.append(seconds)
         self.now += seconds
         await asyncio.sleep(0)
@@ -129,7 +129,7 @@ async def test_a_task_that_fails_while_closing_is_logged_and_not_started_again()
 
 
 async def test_a_task_that_waits_for_its_restart_is_reported_and_can_be_closed() -> None:
-    """A readiness check needs this."""
+    """The readiness check uses this report."""
     asleep = asyncio.Event()
 
     async def sleep(_seconds: float) -> None:

@@ -77,8 +77,9 @@ def test_counters_and_histograms_add_up() -> None:
 
 
 def test_only_gauges_that_differ_per_process_are_added_up() -> None:
-    """Each process has its own viewers, so their numbers are added. All processes read the same store, so the
-    number of stored messages is not. If a check fails in one process, it fails for all."""
+    """Each process has its own viewers, so the numbers of viewers are added. All processes read the same store, so
+    the numbers of stored messages are not added. A check that fails in one process has failed.
+    """
     (one, first), (other, second) = counted(viewers=3, kept=50), counted(viewers=4, kept=50)
     one.check("redis", True)
     other.check("redis", False)
@@ -90,7 +91,7 @@ def test_only_gauges_that_differ_per_process_are_added_up() -> None:
 
 
 def test_the_counters_of_an_ended_process_stay_and_its_gauges_do_not() -> None:
-    """The number of its viewers is removed."""
+    """The viewers of the ended process are no longer counted."""
     _, registry = counted("accepted", viewers=3)
     found = Scraped(lasting(sent(registry)))
     assert found["page_inbox_deliveries_total", "accepted"] == 1
@@ -109,7 +110,7 @@ def test_memory_is_added_up_and_the_earliest_start_time_is_used() -> None:
 
 
 def test_adding_up_does_not_change_the_reports_of_workers() -> None:
-    """The last report of a worker is added again at every scrape."""
+    """Every scrape adds the last report of a worker again, so the report must stay unchanged."""
     told = sent(counted("accepted")[1])
     assert Scraped(add_up([told, told])) == Scraped(add_up([told, told]))
 

@@ -30,7 +30,7 @@ def test_the_class_and_the_places_are_logged_without_the_message() -> None:
 
 
 def test_the_causes_of_an_exception_are_listed_nearest_first() -> None:
-    """The cause of a lost store is usually one step down."""
+    """If the store is lost, the error that says why is usually the first cause."""
     told = describe(caught("outer", caught("inner", KeyError("root"))))
     causes = told["caused_by"]
     assert isinstance(causes, list)
@@ -54,7 +54,7 @@ def test_a_loop_of_causes_is_cut_off() -> None:
 
 
 def test_a_group_names_its_members() -> None:
-    """The error of a TaskGroup then says what failed."""
+    """The log line of a TaskGroup's error therefore says which errors it contains."""
     assert describe(ExceptionGroup("many", [OSError(), ValueError()]))["inside"] == ["OSError", "ValueError"]
 
 

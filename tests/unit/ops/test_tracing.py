@@ -95,7 +95,7 @@ def test_a_valid_trace_of_the_caller_continues(traced: Traced, header: str, take
 
 
 def test_store_batches_and_graph_calls_become_spans_with_their_duration(traced: Traced) -> None:
-    """Batches have their own traces. Calls of the Graph API are in the trace of their request."""
+    """Each batch has a trace of its own. A call of the Graph API is in the trace of its request."""
     traced.metrics.stored(0.25, 7)
     traced.metrics.store_error("timeout")
     traced.metrics.graph_call("posts", "ok", 0.5)

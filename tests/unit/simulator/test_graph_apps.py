@@ -58,7 +58,7 @@ async def test_the_apps_own_token_may_unsubscribe(graph: Caller) -> None:
 
 
 async def test_facebook_may_unsubscribe_a_page_by_itself(graph: Caller) -> None:
-    """Facebook sends no notice of this."""
+    """Facebook sends no notice when it ends a subscription."""
     await graph.ask(f"{PAGE}/subscribed_apps", "POST", subscribed_fields="messages")
     graph.world.unsubscribe(PAGE)
     assert await fields_of(graph) == []
@@ -116,12 +116,12 @@ async def test_only_the_app_itself_may_inspect_a_token(graph: Caller) -> None:
 
 
 async def test_me_is_the_page_of_the_token(graph: Caller) -> None:
-    """So `/me` with a Page's token shows which Page it is for."""
+    """A client can therefore find the Page of a token with `/me`."""
     assert (await graph.ask("me", fields="id")).json() == {"id": PAGE}
 
 
 async def test_an_app_can_read_itself_with_its_secret(graph: Caller) -> None:
-    """A wrong secret counts as an unknown token. A Page's token does not show the app."""
+    """With a wrong secret, Graph answers as for an unknown token. A Page's token cannot read the app."""
     app = replace(graph, token=APP)
     assert (await app.ask("2001", fields="id")).json() == {"id": "2001"}
     wrong = await replace(graph, token=Secret("2001|another-app-secret")).ask("2001", fields="id")

@@ -31,7 +31,9 @@ def test_proofs_equal_the_published_vectors() -> None:
 
 
 async def test_a_token_is_accepted_in_the_header_and_recorded_in_the_address() -> None:
-    """Graph accepts a token in the address too, so a test must be able to see it there."""
+    """Graph accepts a token in the address too. The simulator records such tokens, so that a test can find a client
+    that sends one.
+    """
     graph = caller()
     assert (await graph.ask("me")).json()["id"] == PAGE
     assert graph.seen.tokens_in_urls == []
@@ -67,7 +69,7 @@ async def test_a_missing_token_and_an_unknown_token_have_different_codes() -> No
 
 @pytest.mark.parametrize("subcode", [458, 459, 460, 463, 464, 467, 492])
 async def test_the_subcode_says_why_a_token_is_dead(subcode: int) -> None:
-    """The subcode says why."""
+    """Each reason has its own subcode."""
     graph = caller()
     graph.world.revoke(graph.token, subcode)
     assert error_of(await graph.ask("me")) == (401, 190, subcode)
@@ -109,8 +111,9 @@ async def test_a_timed_proof_is_good_for_five_minutes(secret: Secret, age: int) 
     ids=str,
 )
 async def test_a_wrong_proof_is_refused(wrong: dict[str, Any]) -> None:
-    """A proof is wrong if it has another secret or another time, is too old, has no time, or has a time that is not in
-    whole seconds."""
+    """Each of these makes a proof wrong: another secret, another time, an old time, no time, and a time that is not
+    in whole seconds.
+    """
     clock = FakeClock()
     graph = caller(clock)
     secret, age = wrong.pop("secret", SECRETS[0]), wrong.pop("age", None)
@@ -120,7 +123,7 @@ async def test_a_wrong_proof_is_refused(wrong: dict[str, Any]) -> None:
 
 
 async def test_a_missing_proof_is_refused() -> None:
-    """The app requires the proof, as with the switch in Facebook's dashboard."""
+    """The simulated app requires the proof, as an app does after a switch in Facebook's dashboard."""
     graph = caller()
     headers = {"Authorization": f"Bearer {graph.token.reveal()}"}
     answer = await graph.send("GET", "/v26.0/me", headers=headers)

@@ -75,7 +75,7 @@ async def test_replies_are_under_their_comment_and_in_the_stream(graph: Caller) 
 
 
 async def test_a_video_is_a_post_too(graph: Caller) -> None:
-    """The post then shows the video if the edge of videos refuses."""
+    """A client can find the video in the post if Graph refuses the list of videos."""
     video = graph.world.add_video(graph.world.pages[PAGE], "New hats", description="look")
     fields = "title,length,post_id"
     (shown,) = await graph.walk(f"{PAGE}/videos", type="uploaded", fields=fields)
@@ -87,7 +87,7 @@ async def test_a_video_is_a_post_too(graph: Caller) -> None:
 
 
 async def test_conversations_come_by_their_newest_message(graph: Caller) -> None:
-    """Each has its last message and the number of messages."""
+    """Each conversation has its last message and its number of messages."""
     page, world = graph.world.pages[PAGE], graph.world
     world.say(page, DARA, "hello", at=NOW - 5000, name="Dara")
     world.say(page, Psid("7000000000000002"), "hi", at=NOW - 4000)
@@ -118,7 +118,7 @@ async def test_messages_come_newest_first_and_can_be_read_by_id(graph: Caller) -
 
 
 async def test_a_customers_profile_may_be_unavailable_in_two_ways(graph: Caller) -> None:
-    """The answer is empty, or it is a refusal with a subcode."""
+    """Graph gives an empty answer, or a refusal with a subcode."""
     graph.world.say(graph.world.pages[PAGE], DARA, "hello", name="Dara")
     assert (await graph.ask(DARA, fields="name,profile_pic")).json()["name"] == "Dara"
     graph.world.customers = "empty"

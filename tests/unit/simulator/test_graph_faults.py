@@ -30,7 +30,7 @@ def graph() -> Caller:
 
 
 def test_a_script_applies_only_to_matching_calls() -> None:
-    """A script names the Page of the token, a part of the path, or all calls. The first match is used."""
+    """A script is for a Page, for a part of the path, or for all calls. A call uses the first script that matches."""
     faults = Faults()
     faults.script("/posts", Fails(2), Fine(), Fails(1))
     faults.script(PAGE, Fails(4))
@@ -66,7 +66,7 @@ async def test_a_throttled_answer_contains_the_time_to_wait(graph: Caller) -> No
 
 
 async def test_every_answer_of_a_page_has_the_usage_headers(graph: Caller) -> None:
-    """One header has both kinds. All answers have the app's usage."""
+    """One header has the usage of both kinds. All answers have the app's usage too."""
     graph.faults.usage(PAGE, "pages", call_count=97, regain_minutes=5)
     graph.faults.usage(PAGE, "messenger", call_count=12)
     graph.faults.usage(OTHER, call_count=1)
@@ -82,7 +82,9 @@ async def test_every_answer_of_a_page_has_the_usage_headers(graph: Caller) -> No
 
 
 async def test_too_much_data_is_recognized_only_by_the_text_of_the_error(graph: Caller) -> None:
-    """The limit of the call counts. An outage also has code 1."""
+    """Code 1 is also the code of an outage, so only the text tells the two errors apart. The simulator decides by
+    the `limit` of the call.
+    """
     graph.faults.reduce_above = 10
     for params in ({"limit": "11"}, {}):
         answer = await graph.ask(f"{PAGE}/published_posts", **params)

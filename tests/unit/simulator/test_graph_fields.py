@@ -7,7 +7,7 @@ from simulator.graph_refusals import GraphErrorAnswer
 
 
 def test_names_modifiers_and_nested_fields_are_parsed() -> None:
-    """The spellings are those of our own requests and of other clients."""
+    """The test uses the spellings of our own requests and of other clients."""
     message, comments, attachments = choose(
         "PagePost", "message,comments.limit(0).summary(true),attachments{media, target{id}}"
     )

@@ -33,7 +33,7 @@ def test_a_walk_shows_every_node_once(newest_first: bool, pages: list[str]) -> N
 
 
 def test_times_bound_a_list_to_the_second() -> None:
-    """Both ends are included."""
+    """The list includes the nodes of the first and of the last second."""
     assert walked(limit=9, since=3, until=5) == ["345"]
     assert walked(limit=2, since=3, until=5, newest_first=True) == ["54", "3"]
     assert walked(limit=2, since=99) == [""]
@@ -45,7 +45,7 @@ def test_an_empty_page_is_not_the_end_of_a_list_with_gaps() -> None:
 
 
 def test_a_list_that_grows_does_not_shift_a_walk() -> None:
-    """The cursor is a position between nodes and not a number."""
+    """A cursor is a position between two nodes and not a count of nodes."""
     first = page_of(NODES[:6], Wanted(3, newest_first=True))
     assert ids(first) == "543"
     assert ids(page_of(NODES, Wanted(3, newest_first=True, after=first.after))) == "210"
@@ -53,14 +53,14 @@ def test_a_list_that_grows_does_not_shift_a_walk() -> None:
 
 @pytest.mark.parametrize("cursor", ["", "x", "!", "MTI", "YTpiOmM", "ÿ"])
 def test_a_mangled_cursor_is_refused(cursor: str) -> None:
-    """The code is that of a bad parameter."""
+    """The error has the code of a bad parameter."""
     with pytest.raises(GraphErrorAnswer) as refused:
         page_of(NODES, Wanted(after=cursor))
     assert refused.value.code == 100
 
 
 def test_the_address_of_the_next_page_is_complete_and_contains_the_token() -> None:
-    """Graph does this too, and it is a risk for clients. The last page has no such address."""
+    """Graph's own addresses contain the token too, which is a risk for clients. The last page has no such address."""
     place = Place("v26.0", "EAATOKEN")
     paging = page_of(NODES, Wanted(4)).paging(place, "1/comments", {"limit": 4})
     assert paging is not None

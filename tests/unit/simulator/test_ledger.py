@@ -27,7 +27,7 @@ def ledger(acknowledged: tuple[Effect, ...], lost: tuple[Effect, ...] = ()) -> L
 
 @pytest.mark.parametrize("order", list(itertools.permutations((KEPT, FIRST, SECOND, KEPT))))
 def test_the_last_edit_gives_the_text_in_every_order(order: tuple[Effect, ...]) -> None:
-    """A message that arrives twice is there once."""
+    """A message that arrives twice is in the ledger once."""
     assert ledger(order).readable() == [dataclasses.replace(KEPT, text="edit 2")]
 
 
@@ -39,7 +39,7 @@ def test_an_unsent_message_is_gone_in_every_order(order: tuple[Effect, ...]) -> 
 
 @pytest.mark.parametrize("lost", [SECOND, UNSEND])
 def test_a_message_with_an_unacknowledged_change_is_left_out(lost: Effect) -> None:
-    """The service may have applied the change or not."""
+    """The test cannot know whether the service has applied the change."""
     assert ledger((KEPT, FIRST), lost=(lost,)).readable() == []
 
 
@@ -50,7 +50,7 @@ def test_an_unacknowledged_repetition_of_a_known_change_does_not_matter(repeated
 
 
 def test_a_message_never_acknowledged_is_not_expected() -> None:
-    """The message may be stored or not."""
+    """The test cannot know whether the service has stored the message."""
     assert ledger((), lost=(KEPT,)).readable() == []
 
 

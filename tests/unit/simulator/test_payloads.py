@@ -1,4 +1,4 @@
-"""Envelopes, and spellings that Facebook uses against its own documentation."""
+"""The outer form of deliveries, and spellings of Facebook that differ from its own documentation."""
 
 import random
 from typing import Any
@@ -36,7 +36,9 @@ def odd(happening: Happening) -> list[Happening]:
 
 
 def test_odd_spellings_keep_the_meaning() -> None:
-    """Ids are numbers, times are seconds or text, and an unknown key is added. The message stays the same."""
+    """An odd spelling has an id as a number, a time in seconds or as text, or an unknown key. The message stays the
+    same.
+    """
     kept = ExpectedMessage(PAGE, MessageId("m_1"), PSID, "in", "message", AT, "បាទ")
     part = from_customer(PAGE, PSID, AT, message={"mid": "m_1", "text": "បាទ"})
     parts: list[Any] = []
@@ -62,6 +64,6 @@ def test_an_edit_in_seconds_is_dated_in_whole_seconds() -> None:
 
 
 def test_changes_and_calls_have_no_odd_spelling() -> None:
-    """They stay unchanged."""
+    """Events of these two kinds stay unchanged."""
     change = Happening("mention", PAGE, "changes", {"field": "mention", "value": {}})
     assert all(one is change for one in odd(change))

@@ -1,5 +1,6 @@
-"""The sender with a receiver in this process: shares, pace, repetitions. `test_sender_sockets` tests the
-connections."""
+"""The sender with a receiver in the same process: its shares, its pace and its repetitions. `test_sender_sockets`
+tests the connections.
+"""
 
 import asyncio
 import hashlib
@@ -97,7 +98,7 @@ async def test_the_summary_lists_the_messages_that_must_be_readable() -> None:
 
 
 async def test_deliveries_have_the_headers_of_facebook() -> None:
-    """Content type and user agent are those of Facebook."""
+    """The content type and the user agent are the same as in Facebook's deliveries."""
     receiver = Receiver()
     await run(receiver, Plan(PAGES, count=1))
     [request] = receiver.requests
@@ -107,7 +108,7 @@ async def test_deliveries_have_the_headers_of_facebook() -> None:
 
 
 async def test_deliveries_are_sent_at_the_requested_rate() -> None:
-    """Fifty deliveries at ten per second take five seconds, less a tenth of a second for the first one."""
+    """There is a tenth of a second between two deliveries, so fifty deliveries take 4.9 seconds."""
     clock = FakeClock()
     summary = await run(Receiver(), Plan(PAGES, count=50, rate=10), clock)
     assert sum(clock.slept) == pytest.approx(4.9)
@@ -115,7 +116,7 @@ async def test_deliveries_are_sent_at_the_requested_rate() -> None:
 
 
 async def test_events_are_dated_when_they_are_sent() -> None:
-    """The plan is made earlier, so its times would be in the past when a slow demo shop sends."""
+    """The sender makes the plan before it sends, so times from the plan would be in the past."""
     clock, receiver = FakeClock(), Receiver()
     plan = Plan(PAGES, count=5, rate=0.1, habits=Habits(largest_batch=1, odd=0))
     began = clock.moment()
@@ -126,7 +127,7 @@ async def test_events_are_dated_when_they_are_sent() -> None:
 
 
 async def test_a_failed_delivery_is_retried_at_once_and_then_with_longer_waits() -> None:
-    """The bytes are the same each time, for any `Retry-After` and any status."""
+    """Each try sends the same bytes and follows the same waits, for any status and any `Retry-After`."""
     clock, receiver = FakeClock(), Receiver(503, 500, 302, 400)
     summary = await run(receiver, Plan(PAGES, count=1), clock)
     assert clock.slept == [0.0, 1.0, 5.0, 15.0]
@@ -181,7 +182,7 @@ async def test_a_receiver_that_is_too_slow_counts_as_a_timeout() -> None:
 
 
 async def test_the_number_of_simultaneous_requests_is_limited() -> None:
-    """If there is enough to send, the sender always has this number of requests in progress."""
+    """While there is enough to send, the sender uses the whole limit."""
     now = most = 0
 
     async def counted(_: httpx2.Request) -> httpx2.Response:

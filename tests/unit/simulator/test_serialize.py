@@ -12,7 +12,7 @@ from simulator.payloads import one_message
 from simulator.serialize import serialize
 from simulator.signing import signed
 
-# Written by hand from Facebook's documentation, and signed with `openssl dgst -sha256 -hmac shop-app-secret-1`.
+# Made by hand from Facebook's documentation, and signed with `openssl dgst -sha256 -hmac shop-app-secret-1`.
 BODY = (
     rb'{"object":"page","entry":[{"id":"900100200300400","time":1770000000500,"messaging":[{"sender":'
     rb'{"id":"7000000000000001"},"recipient":{"id":"900100200300400"},"timestamp":1770000000123,"message":'
@@ -40,7 +40,7 @@ def test_a_body_is_signed_as_openssl_signs_it() -> None:
 
 
 def test_a_signature_verifies_by_a_plain_hmac() -> None:
-    """The hmac of the test does not use the code under test."""
+    """The test computes the hmac without the code under test."""
     [(_, value)] = signed(b"{}", SECRET)
     assert value.decode() == "sha256=" + hmac.new(b"shop-app-secret-1", b"{}", hashlib.sha256).hexdigest()
 

@@ -33,7 +33,7 @@ def test_forged_events_are_counted_without_kind_and_not_expected() -> None:
 
 
 def test_only_acknowledged_messages_are_expected() -> None:
-    """A 503 promises nothing, but the 200 of a duplicate does."""
+    """After a 503 the message need not be stored. After a 200 for its duplicate it must be stored."""
     assert summary((NEW, "503")).readable == []
     assert summary((NEW, "503"), (DUPLICATE, "200")).readable == [KEPT]
 
@@ -45,5 +45,5 @@ def test_a_genuine_delivery_is_done_only_after_a_200(answer: str, done: bool) ->
 
 
 def test_the_table_warns_of_accepted_forgeries() -> None:
-    """A reader need not compare the counts."""
+    """A reader therefore need not compare the counts."""
     assert summary((FORGED, "200")).render().splitlines()[-1].startswith("WARNING     1 forged")

@@ -1,4 +1,4 @@
-"""A world of customers: it resembles life, and the same seed gives the same events."""
+"""A world of customers is similar to real traffic, and the same seed gives the same events."""
 
 import json
 import random
@@ -42,14 +42,15 @@ def parts(drawn: list[SimulatedDelivery], container: str) -> list[dict[str, Any]
 
 
 def test_two_thousand_events_include_every_kind() -> None:
-    """The rare kinds come too."""
+    """Rare kinds are included."""
     seen = {kind for one in with_events(2_000) for kind in one.kinds}
     assert seen == set(KINDS)
 
 
 def test_every_body_is_a_delivery_for_our_pages() -> None:
-    """A JSON reader of another library parses each body: it is an object of kind `page` with known Pages, and each
-    entry has one list."""
+    """The JSON parser of another library reads each body. The body has the object `page` and only known Pages, and
+    each entry has one list.
+    """
     for one in with_events(2_000):
         document = json.loads(serialize(one.document))
         assert document["object"] == "page"
@@ -59,7 +60,7 @@ def test_every_body_is_a_delivery_for_our_pages() -> None:
 
 
 def test_each_reported_event_is_in_the_body() -> None:
-    """Grouping the entries loses no event."""
+    """When the world groups events into entries, it loses none."""
     for one in islice(deliveries(), 400):
         inside = parts([one], "messaging") + parts([one], "standby") + parts([one], "changes") + parts([one], "calls")
         assert len(inside) == len(one.kinds)
@@ -115,7 +116,7 @@ def test_an_unsent_message_is_not_edited_afterwards() -> None:
 
 
 def test_the_time_of_an_event_is_shortly_before_its_delivery() -> None:
-    """The dates are in milliseconds, except in a rare odd spelling."""
+    """The times are in milliseconds, except in a rare odd spelling."""
     stamps = [part["timestamp"] for part in parts(with_events(500, habits=Habits(odd=0)), "messaging")]
     assert all(NOW - 3_000 < stamp < NOW + 1000 * 10**6 for stamp in stamps)
 

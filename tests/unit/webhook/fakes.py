@@ -38,7 +38,7 @@ class FakeShop:
         self.told += [notice.kind for notice in notices]
 
     def put_soon(self, events: Sequence[Storable], settle: Settle) -> bool:
-        """Store messages of one known Page, and settle at once or never."""
+        """Store messages of known Pages. Call `settle` before the return, or never if the store hangs."""
         if {type(event) for event in events} != {Message} or {event.page for event in events} - self.pages:
             return False
         if self.fails is not None:
@@ -49,7 +49,7 @@ class FakeShop:
         return True
 
     def admit(self) -> None:
-        """Raise if the store is full."""
+        """Raise the error `full` if a test has set it."""
         if self.full is not None:
             raise self.full
 

@@ -12,7 +12,9 @@ RIGHT = ["subscribe"], [TOKEN.reveal()], ["1158201444"]
 
 @pytest.mark.parametrize("text", ["1158201444", "0042", " 7 ", "សួស្តី", "<b>", '"quoted"', "9" * 4000])
 def test_the_challenge_comes_back_unchanged(text: str) -> None:
-    """Facebook documents an int. The service returns the text, so that no zero, space or quote is lost."""
+    """Facebook's documentation says that the challenge is an int. The service returns it as text, so that no zero,
+    space or quote is lost.
+    """
     assert challenge(["subscribe"], [TOKEN.reveal()], [text], TOKEN) == text
 
 

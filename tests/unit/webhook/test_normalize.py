@@ -1,4 +1,4 @@
-"""Bodies of every documented shape, and of undocumented shapes, compared with their results."""
+"""The tests compare the results for bodies of every documented shape, and of undocumented shapes, with vectors."""
 
 import dataclasses
 import json
@@ -81,8 +81,9 @@ def test_the_exact_parser_gives_the_same_result() -> None:
 
 
 def test_the_vectors_cover_every_notice_and_every_reason() -> None:
-    """Each kind and reason needs a body that leads to it. Typing is left out, because no documented event
-    announces it."""
+    """Each kind and reason needs a body that leads to it. The kind `typing` is left out, because Facebook documents
+    no event for it.
+    """
     assert set(get_args(SkipReason)) == {reason for case in CASES for reason in case["skipped"]}
     assert set(get_args(NoticeKind)) - {"typing"} == {kind for case in CASES for kind in case["notices"]}
 
@@ -126,7 +127,7 @@ def test_a_very_long_number_skips_only_its_own_event() -> None:
 
 
 def test_a_deep_event_beside_half_an_emoji_skips_only_itself() -> None:
-    """The repair of half an emoji does not look at the structure."""
+    """The repair of half an emoji does not change how the service reads the deep event."""
     good = _one({"mid": "m_1", "text": "a\ud83d"})
     deep = b'{"x":' * 600 + b"1" + b"}" * 600
     delivery = normalize(good.replace(b'"messaging":[', b'"messaging":[' + deep + b","))
@@ -140,7 +141,7 @@ def test_a_byte_order_mark_is_ignored() -> None:
 
 
 def test_a_skipped_event_names_its_page() -> None:
-    """The result has the entry's Page if the entry names one, so that an operator sees which Page it concerns."""
+    """If the entry names a Page, the result has this Page, so that an operator sees whose event was skipped."""
     body = {"object": "page", "entry": [{"id": PAGE, "messaging": [7]}, {"messaging": [7]}]}
     assert normalize(_as_facebook_writes(body)).skipped == [
         Skipped("malformed_event", PageId(PAGE)),
@@ -161,7 +162,9 @@ def test_the_same_message_with_another_entry_time_is_the_same_event() -> None:
     ids=json.dumps,
 )
 def test_different_taps_get_different_ids(other: dict[str, Any]) -> None:
-    """The ids that the service makes differ if Facebook's payloads or titles differ, or if there are none."""
+    """The service makes an id for each tap. The ids differ if the payloads or titles differ, and also if taps have
+    neither.
+    """
     event = {"sender": {"id": CUSTOMER}, "recipient": {"id": PAGE}, "timestamp": 1770000000123}
     taps = [{**event, "postback": tap} for tap in ({"title": "A", "payload": "B"}, other)]
     body = {"object": "page", "entry": [{"id": PAGE, "messaging": taps}]}

@@ -201,8 +201,8 @@ async def test_an_unexpected_error_fails_only_its_own_delivery(setup: Setup, mon
 
 
 async def test_a_slow_store_is_answered_503_and_its_later_result_is_ignored(setup: Setup) -> None:
-    """The answer is 503 before Facebook stops waiting, for a known Page and for one that is looked up first. A later
-    result is ignored.
+    """The service answers 503 before Facebook stops waiting, for a known Page and for a Page that it must look up
+    first. It ignores a later result of the store.
     """
     setup.receiver.answer_seconds = 0.01
     await setup.know_the_page()
@@ -212,7 +212,7 @@ async def test_a_slow_store_is_answered_503_and_its_later_result_is_ignored(setu
     one = setup.arrive(serialize(one_message(PAGE, CUSTOMER, "x", MessageId("m_1"), NOW)))
     await wait_until(lambda: len(settles) == 1)
     setup.now = 1.0
-    # A Page that is not known yet: its delivery waits in a task.
+    # The service does not know this Page yet, so its delivery waits in a task.
     other = setup.arrive(serialize(one_message(PageId("2"), CUSTOMER, "x", MessageId("m_2"), NOW)))
     await wait_until(lambda: len(setup.lines) == 2)
     assert [request.answers[0][0] for request in (one, other)] == [503, 503]
@@ -223,7 +223,7 @@ async def test_a_slow_store_is_answered_503_and_its_later_result_is_ignored(setu
 
 
 async def test_each_late_request_is_refused_after_its_own_time_limit(setup: Setup) -> None:
-    """Later requests are refused when their own time is over."""
+    """A late refusal of one request does not end the time of the requests after it."""
     setup.receiver.answer_seconds = 0.02
     await setup.know_the_page()
     setup.shop.hangs = True
@@ -261,7 +261,9 @@ async def test_a_delivery_of_a_moved_page_is_stored_again_in_a_task(setup: Setup
 
 
 async def test_many_deliveries_are_verified_over_several_iterations(setup: Setup) -> None:
-    """They are verified in the order of arrival. Other callbacks run in between."""
+    """The service verifies deliveries in the order of arrival. Other callbacks of the event loop run between its
+    groups.
+    """
     await setup.know_the_page()
     requests = [setup.arrive(b"{}", sign(b"forged", SECRET)) for _ in range(3 * VERIFIED_PER_ITERATION)]
     answered = []
@@ -277,7 +279,9 @@ async def test_many_deliveries_are_verified_over_several_iterations(setup: Setup
 async def test_events_are_counted_and_a_broken_event_does_not_fail_the_delivery(
     setup: Setup,
 ) -> None:
-    """One delivery has a read receipt, a broken event and an echo. The echo is stored, and the receipt is sent live."""
+    """The delivery has a read receipt, a broken event and an echo. The echo is stored, and viewers get the receipt
+    live.
+    """
     parts = [
         from_customer(PAGE, CUSTOMER, NOW, read={"watermark": NOW}),
         from_customer(PAGE, CUSTOMER, NOW, message={"text": "no mid"}),
@@ -306,7 +310,9 @@ async def test_a_failed_delivery_counts_no_event_and_sends_no_notice(setup: Setu
 
 
 async def test_the_signature_is_checked_before_the_queue_and_the_queue_before_parsing(setup: Setup) -> None:
-    """A caller without a valid signature learns nothing about the store. While the store is full, no body is parsed."""
+    """A caller without a valid signature must not learn whether the store is full. While the store is full, no body
+    is parsed.
+    """
     assert (await setup.deliver(b"no json"))[0] == 400
     setup.shop.full = Unavailable("queue_full", retry_after=2)
     assert (await setup.deliver(b"no json", sign(b"other", SECRET)))[0] == 401

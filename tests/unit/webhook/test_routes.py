@@ -106,20 +106,20 @@ async def test_a_signed_delivery_is_stored_and_answered_200_without_a_body(setup
 
 
 async def test_a_body_in_many_parts_is_one_body(setup: Setup) -> None:
-    """The body can have any parts, also empty parts."""
+    """The body may come in parts of any size, also in empty parts."""
     assert await setup.deliver(BODY[:1], b"", BODY[1:100], BODY[100:]) == 200
     assert len(setup.shop.stored) == 1
 
 
 async def test_a_body_over_the_cap_is_refused_by_its_declared_length(setup: Setup) -> None:
-    """It is refused before a byte of it is read."""
+    """The service refuses the body before it reads a byte of it."""
     assert await setup.deliver(BODY, headers=[(b"content-length", b"%d" % (CAP + 1))]) == 413
     assert setup.received == 0
     assert setup.deliveries() == {"too_large": 1}
 
 
 async def test_a_body_over_the_cap_is_refused_as_soon_as_it_is_over(setup: Setup) -> None:
-    """This is for a body without a declared length, or with a wrong one. The rest is not read."""
+    """The body has no declared length, or a wrong one. The service does not read the rest of it."""
     assert await setup.deliver(b" " * (CAP + 1)) == 413
     assert await setup.deliver(b" " * CAP, b" ", b"never read") == 413
     assert setup.received == 2

@@ -39,12 +39,12 @@ def test_each_vector_has_its_verdict_and_its_reason(vector: dict[str, Any]) -> N
     ids=lambda vector: vector["name"],
 )
 def test_sign_makes_the_same_signature_as_openssl(vector: dict[str, Any]) -> None:
-    """The simulator's signatures therefore are the same as Facebook's."""
+    """The simulator signs with this function, so its signatures are the same as Facebook's."""
     assert sign(_body(vector), Secret(vector["secrets"][0])) == vector["header"].strip().encode()
 
 
 def test_a_header_that_is_not_text_is_malformed() -> None:
-    """A header is bytes. For any bytes the answer is a refusal and not a crash."""
+    """A header may have any bytes. Bytes that are not text are refused and cause no crash."""
     for header in (b"sha256=" + b"\xff" * 64, bytes(range(71)), b"\x00" * 71):
         with pytest.raises(SignatureRefused) as refusal:
             SignatureCheck([Secret("s")]).verify(b"{}", header)
@@ -52,7 +52,7 @@ def test_a_header_that_is_not_text_is_malformed() -> None:
 
 
 def test_every_secret_is_compared_even_after_a_match(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise the time would show which secret is in use."""
+    """Otherwise the time of the check would show which secret is in use."""
     compared: list[bytes] = []
 
     def watched(given: bytes, expected: bytes) -> bool:
@@ -66,7 +66,7 @@ def test_every_secret_is_compared_even_after_a_match(monkeypatch: pytest.MonkeyP
 
 
 def test_a_refusal_holds_neither_the_body_nor_the_digest() -> None:
-    """Logs and answers do not help to forge a signature."""
+    """Logs and answers must not help to forge a signature."""
     secret = Secret("a-secret-nobody-sees")
     body = b'{"text":"private"}'
     with pytest.raises(SignatureRefused) as refusal:

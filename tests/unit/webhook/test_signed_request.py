@@ -33,7 +33,7 @@ def test_each_vector_has_its_verdict_and_its_reason(vector: dict[str, Any]) -> N
 
 
 def test_the_published_example_verifies() -> None:
-    """Others made this example. The test compares every byte."""
+    """The example is published by others and not made by us. The test compares every byte."""
     signed = (
         "tv6-EHUKvYExRI271OktAVpmsN68gAij4vnM9LUfl3c."
         "eyJhbGdvcml0aG0iOiJITUFDLVNIQTI1NiIsImlzc3VlZF9hdCI6MTc3MDAwMDAwMCwidXNlcl9pZCI6IjEwMDAwMDAwMDAwMDAwMDQyIn0"
@@ -51,7 +51,7 @@ def test_nothing_is_decoded_before_the_signature_is_verified(monkeypatch: pytest
 
 
 def test_every_secret_is_compared_even_after_a_match(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise the time would show which secret is in use."""
+    """Otherwise the time of the check would show which secret is in use."""
     compared: list[str] = []
 
     def watched(theirs: str, expected: str) -> bool:
@@ -73,6 +73,6 @@ def test_any_text_is_refused_without_another_error(text: str) -> None:
 
 @given(st.binary(max_size=300))
 def test_any_signed_payload_is_refused_without_another_error(payload: bytes) -> None:
-    """Mistakes of Facebook cause no crash."""
+    """A payload that Facebook made wrongly causes no crash."""
     with pytest.raises(RequestRefused):
         verify(sign(payload, SECRET), [SECRET], 0)

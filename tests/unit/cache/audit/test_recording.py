@@ -72,7 +72,7 @@ async def test_each_change_has_its_own_entry(setup: Setup) -> None:
 
 
 async def test_the_first_read_of_an_hour_is_written_and_the_others_are_counted(setup: Setup) -> None:
-    """The recorder writes the counted reads together a little later."""
+    """The recorder counts the other reads and writes the count a little later."""
     began = setup.clock.moment()
     await setup.read()
     setup.clock.advance(2)
@@ -84,7 +84,7 @@ async def test_the_first_read_of_an_hour_is_written_and_the_others_are_counted(s
 
 
 async def test_a_steady_reader_waits_for_a_write_once_an_hour(setup: Setup) -> None:
-    """No read is lost, and the log has the number of each hour."""
+    """No read is lost, and the log has the number of reads of each hour."""
     with capture_logs() as logged:
         for _ in range(3 * 60):
             await setup.read()
@@ -113,7 +113,7 @@ async def test_only_equal_reads_share_an_entry(setup: Setup) -> None:
 
 
 async def test_a_read_that_cannot_be_recorded_is_refused_and_the_next_one_tries_again(setup: Setup) -> None:
-    """The same is true in a later hour. Earlier counts are not lost."""
+    """The recorder does the same in a later hour, and it loses no earlier counts."""
     setup.log.error = Unavailable("redis_unreachable")
     for _ in range(2):
         with pytest.raises(Unavailable):

@@ -126,8 +126,9 @@ def test_the_server_has_the_promised_settings(running: Embedded, setting: str, v
 
 @pytest.mark.parametrize("server", ["redis82", "redis7"])
 def test_redis_takes_the_same_settings(request: pytest.FixtureRequest, tmp_path: Path, server: str) -> None:
-    """Redis still uses `dynamic-hz`, which Valkey 9 accepts and ignores. With `dynamic-hz` off, `hz` is also valid for
-    an idle server."""
+    """Valkey 9 accepts and ignores `dynamic-hz`, but Redis still uses it. If `dynamic-hz` is off, the value of `hz`
+    also applies while the server is idle.
+    """
     request.getfixturevalue(server)  # skips the test if there is no such server
     with Embedded.start(tmp_path, binary=getattr(servers, server)()) as embedded, client_of(embedded) as client:
         asked = client.config_get("hz", "dynamic-hz", "active-expire-effort", "maxmemory-policy")
@@ -160,7 +161,9 @@ def test_other_users_cannot_reach_the_server_or_read_its_data(running: Embedded)
 
 
 def test_ctrl_c_in_the_terminal_does_not_reach_it(running: Embedded) -> None:
-    """The server is in its own session, because the service stops first."""
+    """The server is in a session of its own. Only the service gets Ctrl-C, and it ends the server after its own
+    work.
+    """
     assert os.getsid(running.pid) != os.getsid(0)
 
 
@@ -173,7 +176,7 @@ def test_extra_arguments_override_our_settings(tmp_path: Path) -> None:
 
 @needs_pidfd
 def test_the_server_ends_when_its_parent_is_killed(parent: "subprocess.Popen[str]", tmp_path: Path) -> None:
-    """After SIGKILL the parent cannot clean up. The next start can use the data at once."""
+    """After SIGKILL the parent cannot stop the server. The next start can use the data without a wait."""
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
     with redis.Redis.from_url(f"unix://{tmp_path}/data/valkey.sock") as client:

@@ -1,5 +1,4 @@
-"""The writer over a fake connection: which messages are sent together, what waits for what, and what a failure
-causes."""
+"""The writer over a fake connection: which messages are sent together, which wait, and which fail with others."""
 
 import asyncio
 from base64 import b64encode
@@ -94,8 +93,9 @@ def stored(share: Share) -> Reply:
 
 
 class FakeConnection(Connection):
-    """Answers each shop's share of a put by `answer`, other scripts by `answer_other`, or raises the next
-    item of `failures` in each round trip. It keeps what was sent. A share answered by an Unavailable fails its call.
+    """Answers each shop's share of a put by `answer`, and other scripts by `answer_other`. A round trip raises the next
+    item of `failures` if there is one. The connection keeps the calls of each round trip. If `answer` returns an
+    Unavailable for a share, the call of the share fails.
 
     While `gate` is closed, a round trip waits.
     """
@@ -211,7 +211,7 @@ class Setup:
         return self._writers[route]
 
     def put(self, *messages: Message, shop: ShopId = SHOP) -> "asyncio.Task[list[Outcome]]":
-        """Put a request, or several requests at once if one script call cannot hold all messages."""
+        """Put the messages. If one script call cannot hold all of them, the setup puts several requests in parallel."""
         return asyncio.create_task(self._put(self.writer(self.route(shop)), messages))
 
     async def _put(self, writer: Writer, messages: Sequence[Message]) -> list[Outcome]:
@@ -282,7 +282,7 @@ async def test_a_refused_call_is_sent_again_for_each_shop_separately(setup: Setu
 
 
 async def test_a_call_refused_by_a_full_server_is_not_sent_again(setup: Setup) -> None:
-    """A full server would refuse each shop's call."""
+    """A full server would refuse each shop's separate call too."""
     setup.connection.answer = lambda _: Unavailable("redis_full")
     puts = [setup.put(text("m_0"), shop=shop) for shop in (SHOP, OTHER_SHOP)]
     assert await settled(*puts) == ["redis_full", "redis_full"]
@@ -371,7 +371,7 @@ async def test_a_young_message_that_redis_calls_too_old_is_not_dropped() -> None
 
 
 async def test_a_queue_full_of_messages_refuses_and_stores_its_content() -> None:
-    """The queue refuses at once, because room may not become free in time."""
+    """The queue does not wait for room, because room may not become free in time."""
     setup = Setup(queue_messages=3)
     setup.connection.gate.clear()
     first = setup.put(*many(2))
@@ -414,7 +414,9 @@ async def test_a_message_that_would_wait_too_long_is_refused_at_once(setup: Setu
 
 @pytest.mark.parametrize("late", [2, 4])
 async def test_late_messages_are_refused_if_the_next_round_trip_cannot_take_all(late: int) -> None:
-    """The messages were accepted before the store became slow. Messages that came later are stored."""
+    """The late messages were accepted before the store became slow. Messages that were accepted afterwards are
+    stored.
+    """
     setup = Setup(batch_messages=3)
     setup.connection.gate.clear()
     first = setup.put(text("m_0"))
@@ -613,7 +615,9 @@ async def test_each_page_of_a_call_is_named_once(setup: Setup) -> None:
 
 
 async def test_a_message_that_arrives_after_its_edit_is_stored_with_the_edit(setup: Setup) -> None:
-    """This also holds if the batch is split: the number in the reply counts within the shop's share of the call."""
+    """The test splits the batch into several calls, because the number in a reply is a position within the shop's
+    share of one call.
+    """
     keys = shop_keys(SHOP)
     edit = Edit(MessageId(f"m_{CALL_MESSAGES + 1}"), PAGE, CUSTOMER, 1, "edited", None)
     wanted = keys.message_id(PAGE, edit.id)
@@ -673,7 +677,7 @@ async def test_an_edit_of_a_damaged_record_is_unreadable_and_is_not_tried_again(
 
 
 async def test_an_edit_with_concurrent_changes_is_tried_a_limited_number_of_times(setup: Setup) -> None:
-    """An edit replaces a value only if the value is still the one that the service has read."""
+    """An edit replaces a value only if nobody has changed the value since the service read it."""
     rival = Edit(MessageId("m_8"), PAGE, CUSTOMER, 1, "rival", None)
     id_ = shop_keys(SHOP).message_id(PAGE, rival.id)
     value = setup.sealed(id_, encode_waiting_edit(rival, shop_keys(SHOP), b"abcd"))
@@ -685,7 +689,9 @@ async def test_an_edit_with_concurrent_changes_is_tried_a_limited_number_of_time
 
 
 async def test_values_are_sealed_under_the_secret_of_their_route(setup: Setup) -> None:
-    """The script gets the secret's id. Two routes of one shop do not mix, as happens shortly after a purge."""
+    """The script gets the id of the secret. Shortly after a purge a shop can have two routes, and their messages
+    stay in separate shares.
+    """
     before = setup.route()
     after = PageRoute(SHOP, setup.secrets.new(SHOP))
     puts = [setup.writer(route).put([text("m_0", "hello")]) for route in (before, after)]
@@ -699,15 +705,18 @@ async def test_values_are_sealed_under_the_secret_of_their_route(setup: Setup) -
 
 @pytest.mark.parametrize("event", [text("m_0"), Edit(MessageId("m_0"), PAGE, CUSTOMER, 1, "x", None)])
 async def test_a_route_with_an_outdated_secret_is_looked_up_once_more(setup: Setup, event: Storable) -> None:
-    """If the second lookup does not help, the writer refuses the event, and Facebook delivers it again."""
+    """If the secret is outdated after the second lookup too, the writer refuses the event, and Facebook delivers it
+    again.
+    """
     setup.connection.answer, setup.connection.answer_other = (lambda _: [b"u"]), (lambda _: [b"u"])
     assert await settled(setup.writer().put([event])) == ["contended"]
     assert len(setup.connection.trips) == 2
 
 
 async def test_after_a_purge_a_message_is_stored_without_its_waiting_edit(setup: Setup) -> None:
-    """A purge may have erased the merged message in the meantime, so the writer puts the message again without the
-    edit."""
+    """The purge may come while the writer merges the edit into the message. The edit may be purged, so the writer
+    puts the message again without it.
+    """
     edit = Edit(MessageId("m_0"), PAGE, CUSTOMER, 1, "purged", None)
     id_ = shop_keys(SHOP).message_id(PAGE, edit.id)
     waiting = setup.sealed(id_, encode_waiting_edit(edit, shop_keys(SHOP), b"abcd"))

@@ -1,4 +1,6 @@
-"""The pace of the writer: how much one round trip sends, and what is refused because it would wait too long."""
+"""The pace of the writer: how many messages one round trip sends, and which messages are refused because they would
+wait too long.
+"""
 
 from cache.messages.queue import FEWEST_MESSAGES, LONG_SECONDS, MOST_MESSAGES, SHORT_SECONDS, WAIT_SECONDS, Pace
 from tests.support import FakeClock
@@ -12,8 +14,9 @@ def trip(pace: Pace, clock: FakeClock, seconds: float, messages: int) -> None:
 
 
 def test_nothing_is_refused_while_no_round_trip_runs() -> None:
-    """This is true even if the store was slow for a long time, because one write must show whether the store is fast
-    again."""
+    """Even if the store was slow for a long time, the next message is accepted, because one write must show whether
+    the store is fast again.
+    """
     clock = FakeClock()
     pace = Pace(clock.seconds)
     trip(pace, clock, 10, MOST_MESSAGES)
@@ -31,7 +34,7 @@ def test_a_quick_store_accepts_a_hundred_full_round_trips() -> None:
 
 
 def test_a_message_is_refused_if_the_running_round_trip_takes_too_long() -> None:
-    """The next round trip may take as long as the running one."""
+    """The message waits for the next round trip, which may take as long as the running one."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
     trip(pace, clock, 0.005, 1)
@@ -43,7 +46,9 @@ def test_a_message_is_refused_if_the_running_round_trip_takes_too_long() -> None
 
 
 def test_a_message_is_refused_if_its_expected_wait_is_over_the_limit() -> None:
-    """The wait is the rest of the running round trip plus one round trip for each batch in front."""
+    """The expected wait is the rest of the running round trip, plus one round trip for each batch before the
+    message.
+    """
     clock = FakeClock()
     pace = Pace(clock.seconds)
     trip(pace, clock, 0.5, 10)
@@ -55,7 +60,7 @@ def test_a_message_is_refused_if_its_expected_wait_is_over_the_limit() -> None:
 
 
 def test_round_trips_become_smaller_until_they_are_short() -> None:
-    """If each message takes a millisecond, a round trip sends two hundred and fifty messages in the end."""
+    """If each message takes a millisecond, the size of a round trip falls to 250 messages."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
     sizes = []
@@ -68,7 +73,7 @@ def test_round_trips_become_smaller_until_they_are_short() -> None:
 
 
 def test_a_slow_round_trip_with_few_messages_does_not_reduce_the_size() -> None:
-    """For example, the first round trip of a process also connects."""
+    """For example, the first round trip of a process is slow, because it also connects."""
     clock = FakeClock()
     pace = Pace(clock.seconds)
     trip(pace, clock, 1, FEWEST_MESSAGES)

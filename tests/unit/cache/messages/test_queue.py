@@ -31,7 +31,7 @@ def shops(taken: list[Part]) -> list[tuple[PageRoute, int]]:
 
 
 def test_the_next_batch_takes_a_busy_shop_after_the_other_shops() -> None:
-    """The number of messages that the shop has sent before does not matter."""
+    """If a shop has too many messages for one batch, the rest comes after the other shops in the next batch."""
     waiting = queue(FakeClock())
     for _ in range(5):
         waiting.add(BUSY, rows(BUSY, 8), lambda _: None)
@@ -43,7 +43,9 @@ def test_the_next_batch_takes_a_busy_shop_after_the_other_shops() -> None:
 
 
 def test_taken_messages_count_in_the_queue_until_they_have_an_outcome() -> None:
-    """The queue counts messages and bytes. Each caller gets the outcomes of its own messages once."""
+    """The queue counts their number and their bytes. Each caller gets the outcomes of its own messages, and gets
+    them once.
+    """
     waiting = queue(FakeClock(), messages=5)
     results: list[list[Result]] = [[], []]
     waiting.add(BUSY, rows(BUSY, 3), results[0].append)
@@ -60,7 +62,7 @@ def test_taken_messages_count_in_the_queue_until_they_have_an_outcome() -> None:
 
 
 def test_messages_over_the_limit_of_bytes_are_refused() -> None:
-    """The size is the size of the records."""
+    """The queue adds up the sizes of the records."""
     record = len(rows(BUSY, 1)[0].record)
     waiting = queue(FakeClock(), size=2 * record)
     waiting.add(BUSY, rows(BUSY, 2), lambda _: None)
@@ -69,7 +71,7 @@ def test_messages_over_the_limit_of_bytes_are_refused() -> None:
 
 
 def test_late_messages_are_refused_if_the_next_batch_cannot_take_all() -> None:
-    """Messages that came later stay."""
+    """Messages that are not late stay in the queue."""
     clock = FakeClock()
     late: list[Result] = []
     fresh: list[Result] = []

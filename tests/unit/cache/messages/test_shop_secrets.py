@@ -20,7 +20,7 @@ OLD, NEW = (
 SHOP, OTHER_SHOP = ShopId("sokha"), ShopId("dara")
 ID, RECORD = b"id-of-twelve", bytes(20) + b"body"
 NUMBERS = count()
-"""Drawn values: no two are equal, in any process."""
+"""The random values of all processes in these tests: no two values are equal."""
 
 
 def process(*keys: Secret) -> ShopSecrets:
@@ -42,7 +42,9 @@ def opens(one: Vault, other: Vault) -> bool:
 
 
 def test_a_process_opens_values_of_a_secret_made_by_another_process() -> None:
-    """The sealed secret is enough. Two secrets are never equal, and two ids are never equal."""
+    """The other process needs only the key and the sealed secret. Two secrets are never equal, and two ids are
+    never equal.
+    """
     one, other = process(OLD), process(OLD)
     first, second = one.new(SHOP), one.new(SHOP)
     assert opens(other.vault(SHOP, first), one.vault(SHOP, first))

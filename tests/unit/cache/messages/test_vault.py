@@ -70,7 +70,7 @@ def test_a_changed_value_does_not_open(data: st.DataObject) -> None:
 
 @given(st.integers(0, len(RECORD) + 23))
 def test_a_tombstone_or_a_short_value_does_not_open(size: int) -> None:
-    """The error is the declared one and not an IndexError."""
+    """The error is `Corrupt` and not an IndexError."""
     with pytest.raises(Corrupt):
         VAULT.open(ID, sealed()[:size])
 
@@ -82,5 +82,5 @@ def test_the_same_record_is_sealed_to_different_bytes() -> None:
 
 
 def test_sealing_adds_twenty_four_bytes() -> None:
-    """The figure is the size per message, for a million messages."""
+    """Each stored message needs these bytes, so a million messages need 24 MB more."""
     assert len(sealed()) == len(RECORD) + 24

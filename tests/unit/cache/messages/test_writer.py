@@ -1,4 +1,6 @@
-"""The writer over fakes of the batches and of the lookup: what is looked up again, and that nothing is lost."""
+"""The writer over fakes of the batches and of the lookup. The tests check which Pages it looks up again, and that
+it loses no message.
+"""
 
 import asyncio
 from typing import Any, cast
@@ -33,7 +35,9 @@ def many(count: int) -> list[Message]:
 
 
 class FakeBatches:
-    """Keeps the messages that are added under the route that is right for their Page, in the next iteration."""
+    """Keeps each message that is added under the true route of its Page. The outcome comes in a later iteration of
+    the event loop.
+    """
 
     def __init__(self, routes: dict[PageId, PageRoute]) -> None:
         self.routes = routes
@@ -188,7 +192,9 @@ async def test_a_stale_route_is_looked_up_once_more_and_loses_no_message(now: Pa
 
 
 async def test_two_deliveries_that_meet_one_stale_route_lose_nothing() -> None:
-    """The old shop refuses both. When the second delivery forgets the route, the first has already forgotten it."""
+    """The old shop refuses both deliveries. The first delivery has already forgotten the route when the second
+    wants to forget it.
+    """
     setup = Setup()
     await setup.put(text("m_1"))
     setup.true_routes[PAGE] = OTHER_SHOP
@@ -218,7 +224,7 @@ async def test_a_route_that_is_stale_twice_is_refused_as_contended() -> None:
 
 
 async def test_a_delivery_fails_only_after_the_writes_of_all_its_shops_have_ended() -> None:
-    """When the answer is sent, no part of this delivery is still running."""
+    """No write of a delivery is still running when the delivery is answered."""
     setup = Setup({PAGE: SHOP, OTHER_PAGE: OTHER_SHOP})
     setup.batches.fails[SHOP] = Unavailable("queue_full", retry_after=2)
     setup.batches.gates[OTHER_SHOP] = asyncio.Event()
@@ -235,7 +241,7 @@ async def test_a_delivery_fails_only_after_the_writes_of_all_its_shops_have_ende
 
 
 async def test_messages_of_one_known_page_are_put_without_waiting() -> None:
-    """All other messages go the slower way, which looks up the Page."""
+    """`put_soon` refuses all other events. The caller then uses `put`, which may look up Pages."""
     setup = Setup({PAGE: SHOP, OTHER_PAGE: SHOP})
     assert setup.put_soon(text("m_1")) is None
     await setup.put(text("m_1"), text("m_2", OTHER_PAGE))

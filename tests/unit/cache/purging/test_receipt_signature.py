@@ -35,7 +35,7 @@ def test_a_receipt_signed_by_another_program_verifies() -> None:
 
 
 def test_our_receipts_verify_by_the_public_keys_alone() -> None:
-    """This includes a receipt as a line of an export, and a receipt with its shop. The result is the signed data."""
+    """A receipt in a line of an export and a receipt with its shop verify too. The result is the signed data."""
     receipt, jwks = signed()
     expected = {"shop": "sokha", **RECEIPT.content()}
     assert verify(receipt, jwks) == expected
@@ -45,7 +45,7 @@ def test_our_receipts_verify_by_the_public_keys_alone() -> None:
 
 
 def test_the_set_holds_public_keys_and_nothing_secret() -> None:
-    """Any library for JWKs can read them. The thumbprints differ."""
+    """Any library for JWKs can read the keys. Each key has another thumbprint."""
     jwks = signed()[1]
     assert len({key.key_id for key in jwt.PyJWKSet.from_dict(jwks).keys}) == 2
     assert all(set(key) == {"kty", "crv", "x", "kid", "use", "alg"} for key in jwks["keys"])
@@ -72,7 +72,7 @@ def test_a_receipt_with_an_added_or_missing_field_does_not_verify() -> None:
 
 
 def test_a_forged_signature_does_not_verify() -> None:
-    """Refused are another payload under the same signature, and a signature that our key has not made."""
+    """The test tries another payload with the same signature, and a signature that our key has not made."""
     receipt, jwks = signed()
     head, payload, signature = receipt["signature"].split(".")
     told = json.loads(urlsafe_b64decode(payload + "=="))

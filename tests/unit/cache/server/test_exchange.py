@@ -97,7 +97,7 @@ async def test_two_parallel_round_trips_use_two_connections(one: SingleServer, p
 
 
 async def test_a_broken_connection_is_not_reused(one: SingleServer, pool: FakePool) -> None:
-    """Neither this round trip nor a later one uses it."""
+    """The failed round trip gives the connection back to the pool, and a later round trip takes another one."""
     await one.round_trip(ASKED)
     pool.taken[0].replies = [ConnectionError()]
     with pytest.raises(ConnectionError):
@@ -113,7 +113,7 @@ async def test_a_broken_connection_is_not_reused(one: SingleServer, pool: FakePo
 async def test_the_pool_checks_a_connection_after_a_long_pause(
     one: SingleServer, pool: FakePool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The pool checks the connection."""
+    """After an hour, the exchange gives the connection back and takes one that the pool has checked."""
     await one.round_trip(ASKED)
     loop = asyncio.get_running_loop()
     an_hour_later = loop.time() + 3600
@@ -134,7 +134,9 @@ async def test_a_refusal_does_not_close_the_connection(one: SingleServer, pool: 
 
 
 async def test_a_write_that_must_send_its_script_also_waits_for_replicas(pool: FakePool) -> None:
-    """The replica has all earlier writes, but not this write."""
+    """The server does not know the script, so the writer sends it again. The replica has the earlier writes, but
+    not this write.
+    """
     client: Any = FakeClient()
     client.connection_pool = pool
     connection = Connection(client, wait_replicas=1, limits=PATIENT)
@@ -154,6 +156,6 @@ async def test_a_read_waits_for_no_replica(pool: FakePool) -> None:
     assert await connection.commands_at_once([("GET", b"key"), ("EXISTS", b"key")]) == [b"OK", b"OK"]
     assert await connection.get_each([b"key"]) == [b"OK"]
     await connection.get_each([b"key"])
-    pool.taken[0].replies = [b"OK", b"OK", 0, 0]  # the last two to PUBLISH and WAIT
+    pool.taken[0].replies = [b"OK", b"OK", 0, 0]  # the last two are the replies to PUBLISH and WAIT
     with pytest.raises(Unavailable):
         await connection.commands_at_once([("GET", b"key"), ("SET", b"key", b"value")])

@@ -111,7 +111,7 @@ def test_the_values_of_the_configuration_decide_the_findings(changed: dict[str, 
 
 
 def test_a_server_that_hides_its_configuration_gives_a_warning() -> None:
-    """Managed servers do this. INFO still shows the persistence."""
+    """Managed servers hide their configuration. INFO still shows whether they write to disk."""
     told = found(replace(WELL, config=None))
     assert (told["redis.leftovers"].level, told["redis.persistence"].level) == ("warn", "ok")
 
@@ -144,7 +144,7 @@ def test_the_difference_of_the_clocks_decides_the_level(ahead: float, level: Lev
 
 
 def test_a_slow_answer_does_not_count_as_a_wrong_clock() -> None:
-    """The service knows only that the server read its clock at some time during the round trip."""
+    """The service does not know at which moment of a round trip the server read its clock."""
     told = found(replace(WELL, clock_ahead=2.4, round_trip=0.9))
     assert (told["redis.clock"].level, told["redis"].level) == ("ok", "warn")
 
@@ -166,5 +166,5 @@ def test_the_finding_of_an_unreachable_server_has_a_reason_and_a_remedy(reason: 
 
 
 def test_every_reason_of_a_failure_has_a_sentence_and_a_remedy() -> None:
-    """The runbook and doctor show them."""
+    """The runbook and the command `doctor` show the sentences and the remedies."""
     assert set(REASONS) == set(get_args(UnavailableReason))
