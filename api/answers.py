@@ -1,7 +1,8 @@
 """Pure: makes the answers, in the shapes of api/models.py.
 
-Messages are bytes that get more members, because parsing them would take longer than reading them. `content` is written
-by orjson and has at least one member, so it begins with `{"` and ends with `}`. The models make all other answers.
+A message stays JSON in bytes, and more members are added to these bytes. To parse a message would take longer than to
+read it from the store. `content` is written by orjson and has at least one member, so it begins with `{"` and ends with
+`}`. All other answers are made with the models.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -224,7 +225,7 @@ def _state(state: PageState) -> dict[str, Any]:
 
 
 def _warnings(state: PageState) -> Iterator[WarningModel]:
-    """Yields warnings about a Page that works: what the shop must do."""
+    """Yields warnings about a Page that still works. Each warning says what the shop must do."""
     if state.expires_soon and state.expires_at is not None:
         yield WarningModel(reason="token_expires_soon", detail=_expires_soon(state.expires_at))
     if state.missing_fields and state.token_alive:

@@ -1,4 +1,4 @@
-"""Pure: bounds what one shop does at the same time in this process."""
+"""Pure: limits how much work of one kind a shop does at the same time in this process."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from domain.limits import RateReached, RateReason
 
 
 class AtOnce:
-    """Counts one kind of work. `most` is the maximum for a shop. `sentence` tells the caller that it is reached, and
-    `retry_after` is the number of seconds to wait then.
+    """Counts one kind of work. `most` is the maximum for a shop. `sentence` tells the caller that the maximum is
+    reached. `retry_after` is the number of seconds that the caller must wait.
     """
 
     def __init__(self, most: int, reason: RateReason, sentence: str, *, retry_after: int) -> None:
@@ -22,7 +22,7 @@ class AtOnce:
 
     @contextmanager
     def one_more(self, shop: ShopId) -> Iterator[None]:
-        """Wraps one piece of work. Raises RateReached if the shop does too many already."""
+        """Wraps one piece of work. Raises RateReached if the shop does the maximum already."""
         if self._running[shop] >= self._most:
             raise RateReached(self._reason, self._sentence, retry_after=self._retry_after)
         self._running[shop] += 1

@@ -1,4 +1,4 @@
-"""The current address of an attachment from Facebook, because the address that is kept with a message expires."""
+"""Fetches the current address of an attachment from Facebook, because the address in a stored message expires."""
 
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ from domain.graph import GraphQuery
 from domain.ids import MessageId, PageId
 
 _LONGEST_PLACE = 4
-"""Digits. Facebook sends at most a few dozen pictures in one message."""
+"""Digits of an attachment's number. Facebook sends at most a few dozen pictures in one message."""
 
 
 class AttachmentNotFound(PageInboxError):

@@ -35,10 +35,12 @@ chose this time on purpose.
 """
 
 REMEMBERED = 1_024
-"""Verified tokens that are cached. A verification takes about 50 microseconds, as long as a short read."""
+"""The maximum number of verified tokens in the cache. A verification takes about 50 microseconds, as long as a short
+read.
+"""
 
 _SCOPES = frozenset(SCOPES)
-"""Other words of a token's scope have no meaning here and are not kept."""
+"""The scopes that the service knows. It ignores other words in a token's scope."""
 
 UNKNOWN_SUBJECT = "unknown"
 """The subject in receipts and the audit log if a token has no `sub`."""
@@ -69,8 +71,8 @@ class Forbidden(PageInboxError):
 class Tokens:
     """Verifies tokens, and makes tokens if it has a secret.
 
-    `secrets`: HS256 secrets of 32 bytes or more. Each of them verifies, the first one signs. `jwks`: a public JWK set
-    (RFC 7517) as parsed JSON. At least one of the two is required. Raises `KeysRefused`.
+    `secrets`: HS256 secrets of 32 bytes or more. Each secret verifies tokens, and the first secret signs them. `jwks`:
+    a public JWK set (RFC 7517) as parsed JSON. At least one of the two is required. Raises `KeysRefused`.
     """
 
     def __init__(
@@ -160,7 +162,8 @@ def authorize(principal: Principal, shop: ShopId, scope: Scope) -> None:
 
 
 def _claims(token: str, keys: Sequence[PyJWK]) -> dict[str, Any]:
-    """Returns the claims of `token` if one of `keys` verifies it and its audience is ours. Raises `Unauthenticated`.
+    """Returns the claims of `token` if one of `keys` verifies it and its audience is this service. Raises
+    `Unauthenticated`.
 
     The caller checks the times, because the caller's clock is an argument and PyJWT reads the machine's clock.
     """

@@ -24,11 +24,12 @@ from domain.moment import from_text
 from domain.secret import Secret
 
 LONGEST_PAGE_TOKEN = 4_096
-"""Limit: characters of a Page token. Facebook's tokens have no fixed length. They are said to need two kilobytes.
+"""Limit: characters of a Page token. Facebook's tokens have no fixed length. Two kilobytes are said to be enough for a
+token.
 """
 
 LONGEST_LABEL = 40
-"""Limit: characters of a label that staff give conversations. A label is a word or two in a row of a list."""
+"""Limit: characters of a label that staff give conversations. A row of a list shows a label as one or two words."""
 LABELS_OF_A_SHOP = 20
 """Limit: labels in a shop's list. People choose from this list. The list has no expiry time."""
 LABELS_OF_A_MARK = 5
@@ -88,7 +89,7 @@ class _Body(BaseModel):
 
 class PageConnect(_Body):
     """The body to connect a Page. With the Page's token, all functions work. `{}` connects the Page for webhooks only,
-    without a call of Facebook.
+    without a call to Facebook.
     """
 
     model_config = ConfigDict(

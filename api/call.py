@@ -22,7 +22,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 @dataclass(frozen=True, slots=True)
 class AuthorizedCall:
     """The shop of the request, the caller, the path's other ids, and query and body as the route's models. Only the
-    guard of a route makes it (api/route.py).
+    guard of a route (api/route.py) makes an AuthorizedCall.
     """
 
     request: Request

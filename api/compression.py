@@ -1,9 +1,9 @@
 """Compresses answers for callers that accept compressed answers: `Accept-Encoding` with zstd or gzip.
 
-A list page of messages becomes a fifth of its size. Compression can reveal text to an attacker who sees the length of
-answers. If the attacker's own words are compressed together with secret words, each saved byte gives a hint
-(https://www.breachattack.com). No answer holds a token, a key or text from a request, but one answer can hold words of
-several customers. So each compressed answer ends with white space of a random length and kind.
+A compressed list page of messages has a fifth of its original size. Compression can reveal text to an attacker who sees
+the length of answers. If the attacker's own words are compressed together with secret words, each saved byte gives a
+hint (https://www.breachattack.com). No answer holds a token, a key or text from a request, but one answer can hold
+words of several customers. So each compressed answer ends with white space of a random length and kind.
 """
 
 import zlib
@@ -21,14 +21,14 @@ LEAST_BYTES: Final = 1024
 """Compressing fewer bytes saves little, because the answer fits into one packet."""
 
 _BLANKS: Final = bytes(b" \t\n\r"[byte % 4] for byte in range(256))
-"""White space that JSON allows. A choice of one in four carries two bits, so up to 127 of them become up to 32
-compressed bytes.
+"""Turns a random byte into white space that JSON allows. Each of its characters is one of four, so it carries two bits.
+Up to 127 characters become up to 32 compressed bytes.
 """
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 class Compression:
-    """`draw` returns the given number of random bytes."""
+    """Compresses answers. `draw` returns the given number of random bytes."""
 
     def __init__(self, draw: Callable[[int], bytes]) -> None:
         self._draw = draw
@@ -60,7 +60,7 @@ def coding_for(accepted: str) -> Coding | None:
 
 
 def compressed(content: bytes, coding: Coding) -> bytes:
-    """Compress at the fastest level, because other requests wait meanwhile."""
+    """Compress at the fastest level, because other requests wait during the compression."""
     if coding == "zstd":
         return zstandard.ZstdCompressor(level=1).compress(content)
     return zlib.compress(content, 1, wbits=_GZIP)

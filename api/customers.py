@@ -19,7 +19,7 @@ from domain.ids import PageId, ShopId
 from domain.message import Fact
 
 ASKED_TOGETHER: Final = 5
-"""Calls of Facebook that run at the same time for one request."""
+"""Calls to Facebook that run at the same time for one request."""
 
 
 class Customers:

@@ -1,9 +1,10 @@
 """`/docs` and `/openapi.json`: the same document for people and for programs.
 
-The page is one file, which also works without its script. The policy allows its own style sheet and script, identified
-by their digests, and calls of this service, but nothing else. The usual renderers (Swagger UI, Redoc, Scalar) are one
-to four megabytes of scripts that set their own styles. They would need a policy that allows inline styles on the origin
-that serves the console. They would also need a copy in every image, because the page must work without the internet.
+The page is one file, which also works without its script. Its Content-Security-Policy allows three things only: its own
+style sheet, its own script (both identified by their digests), and calls to this service. The usual renderers (Swagger
+UI, Redoc, Scalar) are one to four megabytes of scripts that set their own styles. They would need a policy that allows
+inline styles on the origin that serves the console. They would also need a copy in every image, because the page must
+work without the internet.
 """
 
 import asyncio
@@ -43,8 +44,8 @@ def _digest(text: str) -> str:
 
 
 def description_routes(routes: Sequence[Route], *, version: str, public_url: str | None = None) -> list[Route]:
-    """Returns the two public routes that describe `routes`. They do not describe themselves. Without a `public_url`
-    they name the address that the request was sent to.
+    """Returns the two public routes that describe `routes`. The description leaves these two out. Without a
+    `public_url`, it names the address to which the request was sent.
     """
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("docs.css", "docs.js"))
 
@@ -65,7 +66,7 @@ def description_routes(routes: Sequence[Route], *, version: str, public_url: str
     }
 
     async def openapi(request: Request) -> Response:
-        document, _ = await asyncio.to_thread(document_and_page)  # deliveries do not wait
+        document, _ = await asyncio.to_thread(document_and_page)  # in a thread, so that deliveries do not wait
         return Response(_with_address(document, request), headers=headers, media_type="application/json")
 
     async def docs(request: Request) -> Response:

@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 def render(document: Json, style: str = "", script: str = "") -> str:
-    """Returns the whole page. Everything on the page comes from the document, except the script's work."""
+    """Returns the whole page. Everything on the page comes from the document, except what the script adds."""
     info = document["info"]
     operations = [
         (method, path, operation)

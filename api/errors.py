@@ -1,5 +1,5 @@
-"""The only place where errors become HTTP: the kind of an error decides the status, problem JSON (RFC 9457) describes
-it.
+"""The only place where errors become HTTP answers. The kind of an error decides the status. The body is problem JSON
+(RFC 9457).
 
 A problem holds the error's own sentence, its reason and the request's id. An unexpected error has no detail.
 """
@@ -37,9 +37,10 @@ STATUS: Mapping[Kind, int] = {
 """The only table that maps a kind of error to an HTTP status."""
 
 TITLES: Mapping[int, str] = {status: HTTPStatus(status).phrase for status in STATUS.values()} | {
-    413: "Content Too Large",  # before 3.13, Python has the older name
+    413: "Content Too Large",  # Python before 3.13 has the older name
 }
-"""RFC 9457, 4.2.1: with the type about:blank, the title is the status's own phrase."""
+"""The title of a problem by status. RFC 9457, 4.2.1: with the type about:blank, the title is the status's own phrase.
+"""
 
 RETRY_AFTER = 1
 """Seconds to wait after an unavailable or throttled error that names no time."""
@@ -56,7 +57,8 @@ def problem(error: PageInboxError, request_id: str) -> Response:
     """Returns the answer to an error that was raised on purpose."""
     headers: dict[str, str] = {}
     if error.kind == "unauthenticated" and error.reason.startswith("token_"):
-        # Facebook's signed calls use no bearer tokens. RFC 6750, 3: no error code for a caller who sent no token.
+        # Other reasons concern calls without a bearer token. RFC 6750, 3: a caller who sent no token gets no error
+        # code.
         code = "" if error.reason == "token_missing" else ', error="invalid_token"'
         headers["WWW-Authenticate"] = f'Bearer realm="page-inbox"{code}'
     elif error.reason == "scope_missing":
@@ -98,7 +100,9 @@ async def _on_http(request: Request, error: HTTPException) -> Response:
 
 
 async def _on_disconnect(request: Request, _: Exception) -> Response:
-    """The caller closed the connection while sending the body. The answer is not sent, but the log line is right."""
+    """Called if the caller closed the connection while sending the body. The answer is never sent, but its reason is
+    logged.
+    """
     _log(request, "body_incomplete")
     return _answer(400, "The body ended early.", "body_incomplete", request_id(request), {})
 

@@ -70,7 +70,7 @@ class Walker(Protocol[Part]):
     """Reads everything of one kind that is kept of a shop."""
 
     def walk(self, shop: ShopId, /) -> AsyncIterator[Part]:
-        """Yields all of it, receipts and entries oldest first."""
+        """Yields all parts. Receipts and audit entries come oldest first."""
         ...
 
 
@@ -149,7 +149,7 @@ async def _after(first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[byt
 
 
 class _Export(StreamingResponse):
-    """Stops without the `end` line and cuts the caller's connection, if the store fails or the caller reads nothing."""
+    """Sends an export. If the store fails or the caller reads nothing, the connection is cut without an `end` line."""
 
     def __init__(self, parts: AsyncIterator[bytes], ended: Callable[[], None]) -> None:
         super().__init__(parts, headers=_HEADERS, media_type=MEDIA)

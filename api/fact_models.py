@@ -1,4 +1,4 @@
-"""The models of the parts of a message that come from Facebook. The service passes them on as they arrived.
+"""The models of the parts of a message that come from Facebook. The service passes these parts on unchanged.
 
 The schemas name the types that Facebook documents. A value of another type is passed on too, so no model refuses a
 value. developers.facebook.com/docs/messenger-platform/reference/webhook-events

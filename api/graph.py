@@ -1,4 +1,4 @@
-"""A shop's requests to Facebook, made by this service. Answers are fetched now and never stored."""
+"""The handlers that answer a shop with data from Facebook. They fetch the data at each request and never store it."""
 
 from typing import Protocol
 
@@ -17,8 +17,8 @@ class GraphReader(Protocol):
     async def fetch(self, shop: ShopId, query: GraphQuery, /) -> Fetched:
         """Returns one list page of an edge, as JSON objects in the shape of the API's answers.
 
-        Raises an error of kind not_found if the Page is not the shop's or Facebook has no such object. Kind conflict
-        means that the Page's token is missing, dead or lacks a permission. The other kinds are throttled,
+        Raises an error of kind not_found if the Page is not the shop's or Facebook has no such object. Raises kind
+        conflict if the Page's token is missing, is dead or lacks a permission. Also raises the kinds throttled,
         upstream_failed and upstream_timeout.
         """
         ...

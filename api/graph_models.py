@@ -1,9 +1,9 @@
 """The models of objects that are fetched from Facebook. Facebook decides their fields and may add more fields.
 
-Facebook leaves out fields without data, and fields that the Page's token may not see: all but `id` may be absent. Lists
-inside an item are plain lists. Times are RFC 3339 in UTC with milliseconds. Numbers too large for JavaScript are texts.
-developers.facebook.com/docs/graph-api/reference: page/feed, page/videos, live-video, object/comments,
-page/conversations, message
+Facebook leaves out fields without data, and fields that the Page's token may not see. So every field except `id` may be
+absent. Lists inside an item are plain lists. Times are RFC 3339 in UTC with milliseconds. Numbers too large for
+JavaScript are texts. developers.facebook.com/docs/graph-api/reference: page/feed, page/videos, live-video,
+object/comments, page/conversations, message
 """
 
 from typing import Any

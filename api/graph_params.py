@@ -1,7 +1,7 @@
 """Pure: the typed parameters of the routes that read from Facebook.
 
-`order`, `filter`, `since` and `until` are parameters of Graph. A route accepts one of them only if Graph's edge does
-(developers.facebook.com/docs/graph-api/reference/page/feed, .../object/comments).
+`order`, `filter`, `since` and `until` are parameters of Graph. A route accepts such a parameter only if Graph's edge
+accepts it (developers.facebook.com/docs/graph-api/reference/page/feed, .../object/comments).
 """
 
 import re
@@ -14,12 +14,14 @@ from domain.graph import Edge, Filter, GraphQuery, Order
 from domain.ids import PageId
 
 LONGEST_AFTER = 2_048
-"""Limit: characters of Facebook's cursor in `after`. The longest known cursors are the cursors of comments, with a few
-hundred.
+"""Limit: characters of Facebook's cursor in `after`. The longest known cursors are those of comments, with a few
+hundred characters.
 """
 
 MOST_CUSTOMERS = 50
-"""Limit: customers in one request. Each one needs a call of Facebook. A list shows a few dozen customers at a time."""
+"""Limit: customers in one request. Each customer needs a call to Facebook. A list shows a few dozen customers at a
+time.
+"""
 LONGEST_IDS = 4_096
 _CONVERSATION = re.compile(r"[0-9]{1,32}_[0-9A-Za-z:.-]{1,48}")
 

@@ -10,7 +10,7 @@ _ESCAPES: Final = tuple((sign.encode(), b"\\u%04x" % ord(sign)) for sign in "\x8
 
 
 def on_one_line(item: bytes) -> bytes:
-    """Returns the same JSON value, in UTF-8, with those three characters as `\\uXXXX`."""
+    """Returns the same JSON value, in UTF-8, with these three characters as `\\uXXXX`."""
     for sign, escape in _ESCAPES:
         if sign in item:
             item = item.replace(sign, escape)

@@ -1,4 +1,4 @@
-"""The handlers with which a shop reads its messages, with telephone numbers, and its conversations."""
+"""The handlers with which a shop reads its messages and conversations. They add the telephone numbers of messages."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -32,7 +32,7 @@ class MessageReader(Protocol):
     async def messages(
         self, shop: ShopId, query: MessageQuery, as_json: Callable[[KeptMessage], bytes | None], /, *, searching: bool
     ) -> Slice[bytes]:
-        """Returns `as_json` of the messages, newest receipt first, without None."""
+        """Returns the results of `as_json` for the messages, newest receipt first. A result None is left out."""
         ...
 
     async def message(self, shop: ShopId, message: MessageId, /) -> KeptMessage:
@@ -54,7 +54,7 @@ class ConversationReader(Protocol):
         as_item: Callable[[KeptConversation], bytes | None],
         searching: bool,
     ) -> Slice[bytes]:
-        """Returns `as_item` of the conversations, newest activity first, without None."""
+        """Returns the results of `as_item` for the conversations, newest activity first. A result None is left out."""
         ...
 
 

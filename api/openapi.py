@@ -211,7 +211,7 @@ def _first_line(model: type[BaseModel] | None) -> str:
 
 class _Plain(GenerateJsonSchema):
     """JSON Schema without the titles that pydantic makes from names. A field that may be absent is not null. Requests
-    allow no further fields, answers do.
+    allow no further fields, but answers allow them.
     """
 
     def field_title_should_be_set(self, schema: Any) -> bool:

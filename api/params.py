@@ -1,8 +1,8 @@
 """Pure: the parameters that callers send, as typed values. `/openapi.json` is made from the same models.
 
-The bodies are in api/bodies.py, and the queries to Facebook are in api/graph_params.py. Refused are: unknown parameters
-and fields (a misspelt filter must not widen a purge), repeated parameters, and values out of range. An empty parameter
-(`?cursor=`) counts as absent, because forms send absent values in this way.
+The bodies are in api/bodies.py, and the queries to Facebook are in api/graph_params.py. The service refuses unknown
+parameters and fields (a misspelt filter must not widen a purge), repeated parameters, and values out of range. An empty
+parameter (`?cursor=`) counts as absent, because forms send absent values in this way.
 """
 
 import re
@@ -305,5 +305,5 @@ def _mistake(place: str, kind: str, message: str) -> str:
 
 
 def _shown(name: str) -> str:
-    """Returns a name to quote if it is short and plain. A whole value that was sent as a name is not repeated."""
+    """Returns a space and the name if the name is short and plain, else "". A name may be a whole value by mistake."""
     return f" {name}" if re.fullmatch(r"[A-Za-z0-9_.\-\[\]]{1,40}", name) else ""

@@ -5,7 +5,7 @@ from typing import Final
 
 _INVISIBLE: Final = (*range(0x2000, 0x2010), *range(0x202A, 0x2030), *range(0x205F, 0x2065), *range(0x2066, 0x206A))
 DIGITS: Final = {ord(first) + value: str(value) for first in "០๐０" for value in range(10)}
-"""The Latin digit of each digit that is Khmer, Thai or full width."""
+"""The Latin digit for each Khmer, Thai or full-width digit."""
 _PLAIN: Final[dict[int, str | None]] = {
     **DIGITS,
     # An invisible character separates digits as a space does. 17B4 and 17B5 are Khmer vowels without a shape.
@@ -20,8 +20,8 @@ SEPARATORS: Final = " -./()~"
 _UNCHANGED: Final = SEPARATORS + "0123456789"
 _ODD_CLASS: Final = re.escape("".join(map(chr, _PLAIN)))
 _ODD = re.compile(f"[{_ODD_CLASS}][{_ODD_CLASS}{re.escape(_UNCHANGED)}]*")
-"""From an odd character to the end of digits and separators. So one call handles alternating odd and plain
-characters.
+"""Matches from an odd character to the end of the digits and separators. So one call converts a text in which odd and
+plain characters alternate.
 """
 _TABLE: Final = _PLAIN | {ord(same): same for same in _UNCHANGED}
 
@@ -38,7 +38,7 @@ def plain_text(text: str) -> str:
 
 
 def spellings(*plain: str | None) -> str:
-    """Returns all characters that `plain_text` turns into one of these (None: leaves out), escaped for a character
-    class.
+    """Returns all characters that `plain_text` turns into one of `plain` (for None: that it leaves out). They are
+    escaped for a character class.
     """
     return re.escape("".join([*filter(None, plain), *(chr(odd) for odd, meant in _PLAIN.items() if meant in plain)]))

@@ -1,8 +1,9 @@
 """Pure: caches where telephone numbers are in messages that were read before, and never the numbers themselves.
 
 A shop's composer reads the same newest messages every few seconds. The search of 50 messages takes as long as the rest
-of the answer. The cache holds a hash of a message's content and the places of its numbers in these bytes. Both reveal
-nothing of the message, even after its deletion. A place is used only for the same bytes in which it was found.
+of the answer. The cache holds a hash of a message's content and the places of its numbers in these bytes. Hash and
+places reveal nothing of the message, even after its deletion. A place is used only for the same bytes in which it was
+found.
 """
 
 import re
@@ -13,11 +14,13 @@ from api.phone_characters import DIGITS, DIGITS_ALONE, SEPARATORS
 from api.phones import in_message
 
 REMEMBERED: Final = 10_000
-"""Limit: messages for which one process caches the places of numbers. The newest 50 of 200 shops, in about 3 MB."""
+"""Limit: messages for which one process caches the places of numbers. The newest 50 messages of 200 shops fit in, and
+need about 3 MB.
+"""
 _PREFIXES: Final = ("+855", "+")
 """Prefixes of a number that may be absent in the text, because a number dialled in Cambodia begins with 0."""
 _DIGIT = re.compile(rb"[0-9]|\xe1\x9f[\xa0-\xa9]|\xe0\xb9[\x90-\x99]|\xef\xbc[\x90-\x99]")
-"""Latin, Khmer, Thai, full width; in UTF-8."""
+"""Matches a Latin, Khmer, Thai or full-width digit in UTF-8."""
 _DIGITS_LOOKED_AT: Final = 2_000
 """Digits of one message that are examined: twice the digits of a pasted list of forty orders. Numbers after
 these digits are searched for at each reading, with the bounds of `api/phones.py`.
@@ -27,11 +30,11 @@ _LATIN: Final = {chr(odd).encode(): digit for odd, digit in DIGITS.items()} | {b
 _SEPARATORS: Final = SEPARATORS.encode()
 
 _Place = tuple[str, int, int]
-"""The prefix of the E.164 number, and the begin and end of its other digits."""
+"""The prefix of the E.164 number, and where its other digits begin and end."""
 
 
 class PhoneNumbers:
-    """Finds the telephone numbers in what is read.
+    """Finds the telephone numbers in messages that are read.
 
     The hash is Python's own: SipHash, 64 bits, with a random key for each process. The probability that a message is
     confused with one of 10,000 others is 5e-16.
@@ -54,7 +57,7 @@ class PhoneNumbers:
         elif hash_ in self._known:
             self._remember(hash_, _places_of(numbers, content))
         else:
-            self._remember(hash_, None)  # searching for the places saves time from the third reading on
+            self._remember(hash_, None)  # the places are found at the second reading, and used from the third on
         return numbers
 
     def _remember(self, hash_: int, places: tuple[_Place, ...] | None) -> None:

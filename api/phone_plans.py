@@ -10,13 +10,15 @@ from functools import cache
 from typing import Final
 
 LENGTHS: Final = range(8, 18)
-"""Digits of a number: 8 without any prefix; E.164 allows 15, and `00` may be in front of them."""
+"""How many digits a number can have: at least 8, without any prefix. E.164 allows 15, and `00` may come before them."""
 _FEWEST_WITH_00: Final = 12
-"""Shorter rows of digits that begin with 00 are accounts (ABA's have nine digits)."""
+"""Shorter rows of digits that begin with 00 are bank accounts (those of the bank ABA have nine digits)."""
 
 
 def _national(region: str) -> str:
-    """Returns a pattern of every national number of a country. `is_valid_number` takes fifteen times as long."""
+    """Returns a pattern of every national number of a country. The library's `is_valid_number` takes fifteen times as
+    long.
+    """
     from phonenumbers import PhoneMetadata
 
     plan = PhoneMetadata.metadata_for_region(region)

@@ -21,15 +21,15 @@ _OTHER: Final = (
     *("គណនី", "តាមដាន", "ប្រតិបត្តិការ", "អត្តសញ្ញាណ", "លិខិតឆ្លងដែន", "វិក្កយបត្រ", "បាកូដ"),
     *("账号", "帐号", "账户", "卡号", "银行卡", "单号", "订单号", "tài khoản", "stk", "vận đơn", "บัญชี", "พัสดุ", "รหัส"),
 )
-"""Words that make the next digits something else, even with a few words between: "account of Sok Dara"."""
+"""Words that say: the next digits are something else. A few words may be between them, as in "account of Sok Dara"."""
 
 _OTHER_BESIDE: Final = (
     *("aba", "acleda", "canadia", "sathapana", "id", "ref", "reference", "code", "sn", "otp", "order code", "order"),
     *("លេខបញ្ជាទិញ", "ការបញ្ជាទិញ", "លេខកុម្ម៉ង់", "លេខកញ្ចប់", "លេខកាត", "លេខកូដ", "កូដ", "លេខសម្គាល់"),
     *("订单", "mã", "mã đơn", "ออเดอร์"),
 )
-"""Words with the same meaning, but only if the digits follow directly. A bank's or an order's name also occurs in
-sentences that end with a telephone number ("paid by ABA already, call ...").
+"""Words with the same meaning, but only if the digits follow directly. The name of a bank or the word "order" also
+occurs in sentences that end with a telephone number ("paid by ABA already, call ...").
 """
 
 _SAYS: Final[dict[str, str]] = dict.fromkeys(_PHONE, "phone") | dict.fromkeys(_OTHER + _OTHER_BESIDE, "other")

@@ -19,7 +19,9 @@ from api.phone_plans import LENGTHS, cambodian, foreign, may_be_foreign
 from api.phone_words import goes_on_as_other, said_before
 
 CHARACTERS: Final = 4_000
-"""Limit: characters of a text that are searched for telephone numbers. Twice what a Page may write in one message."""
+"""Limit: characters of a text that are searched for telephone numbers. This is twice the length that Facebook allows a
+Page in one message.
+"""
 STEPS: Final = 80
 """Limit: rows of digits in one text that are examined, plus groups in them that are tried as the start of a number. A
 pasted list of forty orders, each with a number and a date, has as many rows."""
@@ -105,8 +107,8 @@ class _Row:
     def numbers(self) -> Iterator[str]:
         """Yields the numbers from left to right."""
         plain = self._plain
-        # The most frequent case comes first, and takes less than half of the time: one Cambodian number and nothing
-        # else.
+        # The most frequent case comes first: one Cambodian number and nothing else. This case takes less than half of
+        # the time of the general search below.
         number = cambodian(self._plus + plain.translate(_NO_SEPARATORS), False)
         whole = number is not None and plain[1:2].isdigit() and plain[-2:].isdigit()
         if number is not None and whole and self._said != "other" and not goes_on_as_other(self._after):
@@ -119,7 +121,7 @@ class _Row:
             yield from self._in_run(_GROUPS.split(run[0]), after)
 
     def _in_run(self, parts: list[str], after: str) -> Iterator[str]:
-        """Yields at each group the longest number that can exist."""
+        """Yields, at each group of digits, the longest number that can exist and begins there."""
         groups, separators = parts[1::2], parts[::2]
         at, beside_a_number = 0, True
         while at < len(groups) and self.steps > 0:

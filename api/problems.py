@@ -1,4 +1,4 @@
-"""Pure: the problems of every status, for the description: each reason with its meaning.
+"""Pure: the reasons of problems by status, each with its meaning. `/openapi.json` and `/docs` show them.
 
 docs/api.md explains the reasons of Facebook's failures, and docs/reference.md explains the reasons of Redis' failures.
 """

@@ -11,7 +11,7 @@ from domain.purge import Receipt
 
 
 class Purger(Protocol):
-    """Purges. It returns a receipt when the target cannot be read any more on any replica."""
+    """Purges what is kept. Returns a receipt as soon as no replica can read the target any more."""
 
     async def purge_shop(self, shop: ShopId, requested_by: str, /) -> Receipt:
         """Purge everything that is kept of the shop."""

@@ -9,7 +9,9 @@ from starlette.responses import Response
 PATH = "/.well-known/jwks.json"
 
 _HEADERS = {"Cache-Control": "public, max-age=3600"}
-"""A copy may be an hour old. A verifier that does not find a receipt's `kid` in its copy must ask again."""
+"""A cached copy of the keys may be an hour old. A verifier that does not find a receipt's `kid` in its copy must ask
+again.
+"""
 
 
 class PublicKeys(Protocol):

@@ -72,8 +72,8 @@ class Route:
     serve only the description. Else `endpoint` is a handler, and the path has `{shop}`. `name` becomes the operationId,
     and the action in the audit log. `status` is the status of success. `statuses` are its error statuses, in addition
     to those of scope, query and body. `also` are further addresses of the same route. A route that is not `described`
-    is left out of `/openapi.json`. If it is `apart`, each call has its own entry in the audit log, as a change has. If
-    it is `ticketed`, `?ticket=` replaces a token.
+    is left out of `/openapi.json`. If a route is `apart`, each call has its own entry in the audit log, as each change
+    has. If a route is `ticketed`, `?ticket=` replaces a token.
     """
 
     method: Method
@@ -108,7 +108,7 @@ def guarded(route: Route, tokens: Tokens, recorder: Recorder, tickets: TicketTak
 
     async def guard(request: Request) -> Response:
         ids = {name: id_of(part) for name, part in request.path_params.items()}
-        # This is the first check, because no key, cache or log line may be made from a text of any length.
+        # This is the first check, because no key, cache or log line may be made from a text of unlimited length.
         shop = ShopId(checked_id("shop", ids.pop("shop")))
         principal = await _ticket_holder(request, shop, taker) or tokens.verify(bearer(request.headers))
         log = request.scope.setdefault("state", {}).setdefault("log", {})
@@ -176,7 +176,7 @@ def to_starlette(
 
 
 async def read_body(request: Request) -> bytes:
-    """Returns the body. A body over `MAX_BODY` is refused as soon as this is known. Raises `RequestBodyTooLarge`."""
+    """Returns the body. Raises `RequestBodyTooLarge` for a body over `MAX_BODY`, as soon as its size is known."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > MAX_BODY:
         raise RequestBodyTooLarge
@@ -189,7 +189,7 @@ async def read_body(request: Request) -> bytes:
 
 
 class _ByMethod:
-    """Answers one path by method, and HEAD as GET. The router refuses other methods before."""
+    """Chooses a path's handler by method, and answers HEAD as GET. The router has refused all other methods already."""
 
     def __init__(self, apps: Mapping[str, ASGIApp]) -> None:
         self._apps = apps

@@ -23,8 +23,8 @@ Has = Literal["phone", "photo", "location", "audio", "file"]
 recording, a file."""
 
 _NUMBER: Final = re.compile(r"[+(]*[0-9](?:[-./()~]*[0-9]){5,}")
-"""Six digits or more, with the characters that people put between them. They are also compared as a telephone
-number.
+"""Matches six digits or more, with the characters that people put between digits. Such digits are also compared as a
+telephone number.
 """
 _BETWEEN: Final = re.compile(r"(?<=[0-9])[-./()~]+(?=[0-9])")
 _COUNTRY: Final = "855"

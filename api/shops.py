@@ -19,8 +19,9 @@ from domain.shop import EVERY_SHOP, Page, Shop
 
 
 class Registry(Protocol):
-    """Knows shops and Pages. An unknown shop has no Pages and is not paused. It is not an error, because its token
-    proves that the shop exists."""
+    """Knows shops and Pages. An unknown shop is no error, because its token proves that it exists. It has no Pages and
+    is not paused.
+    """
 
     async def shop(self, shop: ShopId, /) -> Shop:
         """Returns the shop's state."""
@@ -42,7 +43,7 @@ class Registry(Protocol):
 
 
 class Connector(Protocol):
-    """Connects and disconnects Pages, here and at Facebook."""
+    """Connects and disconnects Pages, in the store and at Facebook."""
 
     async def connect(self, shop: ShopId, page: PageId, token: Secret | None, /, *, history: bool) -> Page:
         """Route the Page's messages to the shop. With a token, check it, store it encrypted and subscribe the webhooks.
@@ -123,8 +124,8 @@ class Shops:
         return sent.paused, sent.until
 
     async def connect(self, call: AuthorizedCall) -> Response:
-        """PUT pages/{page}: without the Page's token only if this is allowed, because otherwise any shop could take any
-        Page.
+        """PUT pages/{page}. Without the Page's token, only a token for every shop may connect the Page, because a shop
+        could take the Page of another shop. A setting can allow this to all shops.
         """
         sent, page = call.body_as(PageConnect), PageId(call.ids["page"])
         token = sent.token()

@@ -1,8 +1,8 @@
 """The live stream of a shop: `GET stream`, and `POST stream-ticket` for callers that cannot send a token in a header.
 
 A stream begins after the event in `Last-Event-ID`, or now. It sends the stored events from there on, then each event as
-it happens. Each stored event has an id. When a stream ends, the viewer connects again with its last id. So it misses no
-event, and gets no event twice.
+it happens. Each stored event has an id. When a stream ends, the viewer connects again with its last id. So the viewer
+misses no event, and gets no event twice.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from domain.shop import Principal
 from domain.stream import Start
 
 AGAIN_SECONDS: Final = 1.0
-"""Pause between two reads of a viewer that is behind, while the store cannot be read."""
+"""If the store cannot be read, a viewer that is behind tries again after this number of seconds."""
 
 LAST_SECONDS: Final = 5.0
-"""Seconds in which a blocked viewer can read the rest after its stream has ended. The end of the service waits no
-longer.
+"""Seconds in which a blocked viewer can read the rest after its stream has ended. When the service stops, it waits no
+longer than this for a viewer.
 """
 
 _LONGEST: Final = 7 * 24 * 60 * 60.0
@@ -74,7 +74,7 @@ class Stream:
 
 
 class _EventStream(Response):
-    """One open stream. `seconds` is how long it may last."""
+    """One open stream. It may last for at most `seconds`."""
 
     def __init__(self, fan_out: FanOut, call: AuthorizedCall, start: Start, seconds: float) -> None:
         super().__init__(headers=_HEADERS, media_type=sse.MEDIA)
@@ -99,7 +99,7 @@ class _EventStream(Response):
                 if viewer.ended is None or _uncancel() > 0:
                     raise
             if viewer.ended != "left":
-                # If a blocked viewer continues to read, it gets the reason and the end of the answer.
+                # If a viewer that did not read continues to read, it gets the reason and the end of the answer.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LAST_SECONDS):
                         data = self._fan_out.events.end(viewer.ended or "failed")

@@ -17,7 +17,7 @@ RETRY_MS: Final = 2_000
 
 
 class StreamEvents:
-    """`event_id` returns the id of a position, which viewers get. `now` is Unix seconds."""
+    """`event_id` returns the id that viewers get for a position. `now` is Unix seconds."""
 
     def __init__(self, event_id: Callable[[ShopId, int], str], now: Callable[[], float]) -> None:
         self._event_id = event_id

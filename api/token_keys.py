@@ -11,10 +11,10 @@ from domain.errors import Kind, PageInboxError
 from domain.secret import Secret
 
 SHORTEST_SECRET = 32
-"""Bytes. RFC 7518, 3.2: an HS256 key is at least as long as the hash."""
+"""The minimum number of bytes. RFC 7518, 3.2: an HS256 key is at least as long as the hash."""
 
 SHORTEST_RSA = 2_048
-"""Bits. RFC 7518, 3.3."""
+"""The minimum number of bits of an RSA key (RFC 7518, 3.3)."""
 
 _ALGORITHMS: Mapping[tuple[str, str | None], str] = {
     ("RSA", None): "RS256",
@@ -39,7 +39,7 @@ class KeysRefused(PageInboxError):
 
 
 def hs_keys(secrets: Sequence[Secret]) -> list[PyJWK]:
-    """Returns the HS256 keys of the secrets, in their order. Raises `KeysRefused` for a short one."""
+    """Returns the HS256 keys of the secrets, in their order. Raises `KeysRefused` for a secret that is too short."""
     keys = []
     for secret in secrets:
         raw = secret.reveal_bytes()
@@ -82,6 +82,6 @@ def _public_key(data: dict[str, Any]) -> PyJWK | None:
     try:
         key = PyJWK(data, algorithm=algorithm)
     except (jwt.PyJWTError, KeyError, TypeError, ValueError, AttributeError):
-        # The errors that PyJWT raises for members that are absent, or not base64url text.
+        # PyJWT raises these errors for members that are absent, or that are not base64url text.
         return None
     return None if key.Algorithm.check_key_length(key.key) else key

@@ -11,7 +11,9 @@ QUEUE: Final = 512
 """Limit: events that wait for one viewer. Its connection holds about 100 KiB before the first event waits here."""
 
 QUEUE_BYTES: Final = 1024 * 1024
-"""Limit: bytes of the events that wait for one viewer. One single event may have more. A text can be 120 KB of JSON."""
+"""Limit: bytes of the events that wait for one viewer. A single event may have more if no other event waits. A text can
+be 120 KB of JSON.
+"""
 
 SENT_BYTES: Final = 256 * 1024
 """Limit: bytes of events that are joined to be sent together. Larger parts are not sent faster."""
@@ -70,8 +72,8 @@ class Viewer:
             self.wake()
 
     def end(self, why: End) -> None:
-        """End the stream. The first reason counts. Waiting events are still sent, unless the viewer is slow or the send
-        is blocked. In this case the viewer reads them from the store when it connects again.
+        """End the stream. The first reason counts. Waiting events are still sent, unless the viewer is slow or its
+        connection takes no bytes. In these two cases the viewer gets the events from the store when it connects again.
         """
         if self.ended is not None:
             return

@@ -382,7 +382,7 @@ export interface NamedCustomers {
   failed: Array<FailedCustomer>;
 }
 
-/** The body to connect a Page. With the Page's token, all functions work. `{}` connects the Page for webhooks only, without a call of Facebook. */
+/** The body to connect a Page. With the Page's token, all functions work. `{}` connects the Page for webhooks only, without a call to Facebook. */
 export interface PageConnect {
   /** The Page's own token, from `/me/accounts` at Facebook. It is stored encrypted and never shown. */
   access_token?: string;

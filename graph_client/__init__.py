@@ -1,4 +1,4 @@
-"""The service's calls of Facebook's Graph API. Answers are fetched on request and never stored.
+"""The service's calls to Facebook's Graph API. Answers are fetched on request and never stored.
 
 - A shop's request: `graph_reader` takes it. `edges` has the paths and fields, `parse` and `videos` the form of answers.
 - Each call: `calls` makes the tries. `gate` and `account` decide when a try may start. `client` and `wire` speak HTTP.
@@ -11,5 +11,5 @@
   `page-inbox doctor`.
 - Missed messages: `heal_requests` takes a shop's request. `heal` does the work in turns (`heal_turn`), with
   `conversation_calls`, `walk`, `history`, `fetched_messages` and `unhealed`.
-- `store` says what all of these need of the store.
+- `store` has the Protocols of what this package needs from the store.
 """

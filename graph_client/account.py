@@ -1,4 +1,4 @@
-"""The account of a call: the token and the budgets that are read before each try and updated after it.
+"""The account of a call: a token and its budgets. They are read before each try of the call, and updated after it.
 
 Before each try, one script call returns the Page's token, the wait that Facebook demands, and the earliest time of the
 call. All replicas share these values. After each try, the budgets in Facebook's answer are stored for all replicas.

@@ -1,5 +1,5 @@
-"""Calls Graph. A failed call is repeated if this can help. If an answer is too large, fewer items are requested. All
-tries end at the deadline.
+"""Calls Graph. A failed call is repeated if a repetition can help. If an answer is too large, fewer items are
+requested. All tries end at the deadline.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ PATIENCE_SECONDS: Final = 4.0
 """The longest wait of a call before it may start, in seconds. A call that would wait longer is answered 429 at once."""
 
 NOTING_SECONDS: Final = 0.25
-"""Seconds after the deadline of all tries in which the last try is counted and its result is stored."""
+"""Seconds after the deadline of all tries. In this time the last try is counted and its result is stored."""
 
 LIGHTEST: Final = 2
 """The last step at which an item is requested with fewer fields (field_list.py)."""
@@ -156,7 +156,7 @@ class Calls:
             items = again.items
 
     def _known_fields(self, operation: str, ask: Ask) -> Ask:
-        """Returns the question without the fields that this version of Graph does not have."""
+        """Returns the request without the fields that this version of Graph does not have."""
         unknown = self._unknown_fields.get(operation)
         return ask.with_fields(field_list.without(ask.fields, unknown)) if unknown else ask
 

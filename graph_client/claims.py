@@ -16,7 +16,7 @@ from domain.shop import Page
 from graph_client.store import Purger, Registry
 
 TRIES: Final = 3
-"""The other shop may connect the Page again between two steps. This can succeed once or twice, not more."""
+"""Tries to claim a Page. A try fails if the other shop connects the Page again between two steps, which is rare."""
 
 log = structlog.get_logger()
 

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     Network = httpcore2.AsyncConnectionPool | httpcore2.AsyncConnectionInterface
 
 ANSWER_BYTES: Final = 8 * 1024 * 1024
-"""Limit: bytes of one answer of Graph. A hundred posts have a quarter of a megabyte; a larger answer is requested again
-in smaller pieces."""
+"""Limit: bytes of one answer of Graph. A hundred posts have a quarter of a megabyte. If an answer exceeds the limit,
+fewer items are requested.
+"""
 
 PARSED_HERE_BYTES: Final = 256 * 1024
 """A larger answer is parsed in a thread. Large texts take long to parse, and deliveries must not wait for this.
@@ -35,8 +36,8 @@ CONNECTIONS: Final = 256
 """Connections to one host. The gate of each Page (gate.py) allows four calls, so sixty Pages can be served at once."""
 
 IDLE_CONNECTIONS: Final = 16
-"""Connections that are kept without a call. The pool asks the system about each of these connections twice per call,
-which takes 15 us. With two hundred idle connections after a rush, a call took ten times as long.
+"""Connections without a call that are kept open. The pool asks the system about each of these connections twice per
+call, which takes 15 us. With two hundred such connections after a rush of calls, a call took ten times as long.
 """
 
 IDLE_SECONDS: Final = 30.0
@@ -93,7 +94,7 @@ class Client:
         """Send one request, or two if Facebook wants its proof in the other form. This takes at most `timeout` seconds.
         The proof has two forms. Facebook's security guide shows a proof with a time, and Facebook's SDKs send a proof
         without a time. The service begins with the first form. It changes to the second form when Facebook refuses the
-        first and accepts the second.
+        first form and accepts the second form.
         """
         try:
             async with asyncio.timeout(timeout):
@@ -144,7 +145,7 @@ class Client:
 
         if self._opened is None:
             self._opened = self._network or httpcore2.AsyncConnectionPool(
-                # Made once: otherwise each connection reads the certificates again.
+                # The TLS context is made once, because otherwise each connection reads the certificates again.
                 ssl_context=httpcore2.default_ssl_context() if self._scheme == b"https" else None,
                 max_connections=CONNECTIONS,
                 max_keepalive_connections=IDLE_CONNECTIONS,

@@ -1,4 +1,6 @@
-"""The calls of healing for a Page's conversations and messages. They are slow, and need the Page's lease."""
+"""The calls with which healing fetches a Page's conversations and messages. They are spaced out, and need the Page's
+lease.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -17,8 +19,8 @@ from graph_client.wire import Ask, GraphAnswer
 from ops.metrics import Metrics
 
 ITEMS: Final = 50
-"""Conversations, or messages of one conversation, in one call. If this is too much for Facebook, half as many are
-requested.
+"""Conversations, or messages of one conversation, in one call. If the answer is too large for Facebook, half as many
+are requested.
 """
 
 PATIENCE_SECONDS: Final = 30.0
@@ -30,7 +32,7 @@ remain for people.
 """
 
 CONVERSATION_PAGES: Final = 40
-"""List pages of one conversation's messages: 2,000 messages, more than two people write in five days."""
+"""The maximum number of list pages of one conversation: 2,000 messages, more than two people write in five days."""
 
 StillOurs = Callable[[], Awaitable[None]]
 

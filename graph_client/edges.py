@@ -1,7 +1,7 @@
 """Pure: the requests to Graph, their fields, and the budget of each call.
 
-Every call names its fields. Without them Graph returns a very small selection, and a field that the version does not
-have fails the whole call. E-mail addresses are never requested. Videos can need a search among posts: `videos.py`.
+Every call names its fields. Without names Graph returns very few fields. If the Graph version does not have a named
+field, the whole call fails. E-mail addresses are never requested. Videos can need a search among posts: `videos.py`.
 https://developers.facebook.com/docs/graph-api/reference: page/published_posts, page/videos, page/live_videos,
 object/comments, page/conversations, conversation/messages, page/subscribed_apps, debug_token
 """
@@ -19,12 +19,15 @@ from graph_client.videos import other_place, video_place, write_video_place
 from graph_client.wire import Ask
 
 MOST_ITEMS: Final = 100
-"""Limit: items on one page that Graph is asked for. For posts, Facebook refuses a higher number. For other items it
-returns fewer, without an error. If Facebook refuses a page as too large, half as many items are requested
-(retry.py)."""
+"""Limit: items on one page that Graph is asked for. For posts, Facebook refuses a higher number. For other items
+Facebook returns fewer items, without an error. If Facebook refuses a page as too large, half as many items are
+requested (retry.py).
+"""
 
 _PAIR_SECONDS: Final = 0.5
-"""Facebook allows two calls for conversations per second and Page (graph-api/overview/rate-limiting)."""
+"""Seconds between two calls for conversations. Facebook allows two such calls per second and Page
+(graph-api/overview/rate-limiting).
+"""
 
 _MEDIA: Final = "media_type,type,title,description,url,media,target{id,url}"
 
@@ -43,7 +46,8 @@ VIDEO_FIELDS: Final = "id,title,description,created_time,updated_time,length,per
 LIVE_VIDEO_FIELDS: Final = (
     "id,status,title,description,creation_time,broadcast_start_time,live_views,permalink_url,video{id}"
 )
-"""Not `stream_url` and similar fields: a person who has this address can broadcast under the Page's name."""
+"""`stream_url` and similar fields are not requested, because a person with such an address can broadcast as the Page.
+"""
 
 LIVE_AMONG_VIDEOS_FIELDS: Final = "id,title,description,created_time,permalink_url,live_status"
 
@@ -76,7 +80,9 @@ CUSTOMER_FIELDS: Final = "id,name,profile_pic"
 """The fields that Business Asset User Profile Access allows."""
 
 HISTORY_CONVERSATION_FIELDS: Final = "id,updated_time"
-"""The fields that show whether a conversation has anything new. Messages in the same call are too heavy for Graph."""
+"""The fields that show whether a conversation has anything new. Messages are requested in calls of their own, because
+Graph refuses to return all of it in one call.
+"""
 
 HISTORY_MESSAGE_FIELDS: Final = MESSAGE_FIELDS.replace("{id,name}", "{id}")
 """The fields that a webhook has: ids, but no names."""
@@ -211,7 +217,7 @@ def _list(query: GraphQuery, path: tuple[str, ...], fields: str, after: str | No
 
 
 def _times(query: GraphQuery) -> dict[str, str]:
-    """Returns a time in Unix seconds, rounded down."""
+    """Returns the parameters for times, in Unix seconds, rounded down."""
     sent = {"since": query.since, "until": query.until}
     return {name: str(moment // 1000) for name, moment in sent.items() if moment is not None}
 

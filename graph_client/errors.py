@@ -6,7 +6,7 @@
         ├── GraphUnreachable     502     graph_unreachable    no connection, or it was cut
         ├── GraphTimeout         504     graph_timeout        no answer in time
         ├── GraphRedirected      502     graph_redirected     redirected to another address; no token is sent there
-        ├── TooMuchData          502     too_much_data        ask for less; an error only for a single item
+        ├── TooMuchData          502     too_much_data        an answer too large, even for a single item
         ├── Throttled            429     throttled            a budget is used up: no call until it is free again
         ├── PolicyBlocked        429     policy_blocked       a person must solve it
         ├── TokenDead            409     reconnect_page       the token is dead; `token_reason` says why
@@ -205,7 +205,7 @@ class TokenDead(GraphError):
 
 
 class PermissionMissing(GraphError):
-    """The token is alive but does not allow this. `permissions` are the permissions that it is known to lack."""
+    """The token is alive but does not allow this. `permissions` are the permissions that the token is known to lack."""
 
     kind: ClassVar[Kind] = "conflict"
 

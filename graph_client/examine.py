@@ -1,7 +1,6 @@
-"""The checks of `page-inbox doctor` about Facebook: does it accept the app's secret and each Page's token, and which
-conversations does it refuse? The call about the app is sent with the app's own token in a header, so no address
-contains a secret.
-https://developers.facebook.com/docs/graph-api/reference/application
+"""The checks of `page-inbox doctor` about Facebook: does Facebook accept the app's secret and each Page's token, and
+which conversations does Facebook refuse? The call about the app is sent with the app's own token in a header, so no
+address contains a secret. https://developers.facebook.com/docs/graph-api/reference/application
 """
 
 import asyncio
@@ -38,8 +37,8 @@ PAGE_SECONDS: Final = 15.0
 """Seconds for all calls about one Page. A single call ends after at most twelve seconds."""
 
 AT_ONCE: Final = 4
-"""Pages that are checked at the same time. A thousand Pages take some minutes. The service can still make its own
-calls meanwhile.
+"""Pages that are checked at the same time. The check of a thousand Pages takes some minutes. The service can make its
+own calls at the same time.
 """
 
 GIVE_UP: Final = 3

@@ -13,12 +13,14 @@ PUT_MESSAGES: Final = 250
 """Messages in one call of the store, which is one script call."""
 
 HELD_SECONDS: Final = 10.0
-"""Seconds that a fetched message waits for others, so that the messages of several conversations are stored in order.
+"""Seconds that a fetched message waits for other messages, so that the messages of several conversations are stored in
+order.
 """
 
 
 SAME_TAP: Final = 1_500
-"""Milliseconds between the webhook's time of a tap and Graph's time, which is cut to the second."""
+"""The maximum difference, in milliseconds, between a tap's time in the webhook and in Graph, which gives whole seconds.
+"""
 
 
 class Writer(Protocol):
@@ -32,7 +34,7 @@ class Writer(Protocol):
 
 
 class Taps(Protocol):
-    """The tapped buttons that came by webhook without a message id. Older taps have no message id."""
+    """Finds taps of buttons that came by webhook without a message id, as older taps did."""
 
     async def without_id(self, shop: ShopId, conversation: ConversationId, since: int, /) -> list[tuple[int, str]]:
         """Returns the time (milliseconds) and title of each tap that was received from `since` on. Raises kind
@@ -96,9 +98,9 @@ class FetchedMessages:
             self.stored += outcomes["stored"]
 
     async def _without_taps(self, messages: list[Message]) -> list[Message]:
-        """Returns the messages without taps that are already known. Such a tap came by webhook without a message id,
-        and is stored already or was purged. Graph lists a tap as a message with the button's title as its text, and
-        gives its time in whole seconds.
+        """Returns the messages, but leaves out taps that are already known. Such a tap came by webhook without a
+        message id, and is stored already or was purged. Graph lists a tap as a message with the button's title as its
+        text, and gives its time in whole seconds.
         """
         purged = await self._taps.purged(self._shop, [message for message in messages if message.direction == "in"])
         self._metrics.healed("erased", len(purged))

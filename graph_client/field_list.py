@@ -1,4 +1,4 @@
-"""Pure: the `fields` of a call with some of them left out. An example: `id,from{id,name},comments.limit(0)`.
+"""Pure: leaves out some of the `fields` of a call. An example of fields: `id,from{id,name},comments.limit(0)`.
 
 https://developers.facebook.com/docs/graph-api/guides/field-expansion
 """
@@ -51,7 +51,7 @@ def _name(part: str) -> str:
 
 
 def _parts(fields: str) -> Iterator[str]:
-    """Yields the fields between the commas that are outside braces."""
+    """Yields the fields. Commas outside braces separate them."""
     depth = start = 0
     for at, character in enumerate(fields):
         depth += (character in "{(") - (character in "})")

@@ -18,14 +18,14 @@ to a message.
 """
 
 FIELDS: Final = KEPT_FIELDS + LIVE_FIELDS
-"""All fields. The call replaces the whole list, so the list is always sent complete."""
+"""All fields. A call that subscribes fields replaces the whole list, so the list is always sent complete."""
 
 NEEDED_FIELDS: Final = ("messages",)
 """Without these fields nothing useful arrives, and the subscription counts as lost."""
 
 NEEDED_PERMISSIONS: Final = ("pages_messaging", "pages_manage_metadata", "pages_show_list", "pages_read_engagement")
 """The permissions for messages, for the subscription (two of them), for the Page's own posts, and for conversations. A
-Page without one of them is not connected.
+Page whose token lacks one of these permissions is not connected.
 """
 
 WANTED_PERMISSIONS: Final = ("pages_read_user_content",)

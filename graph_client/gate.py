@@ -9,10 +9,12 @@ from domain.ids import PageId, ShopId
 from graph_client.errors import Throttled
 
 CALLS_AT_ONCE: Final = 4
-"""Calls of one Page. Two people who read posts and comments at the same time need two calls."""
+"""Calls of one Page that run at the same time. Two people who read posts and comments at the same time need two calls.
+"""
 
 WAITING: Final = 32
-"""Waiting calls of one Page. Four calls take one or two seconds, so the last call waits about ten seconds.
+"""Waiting calls of one Page. Four calls take one or two seconds, so the last of the waiting calls waits about ten
+seconds.
 """
 
 BUSY_SECONDS: Final = 2

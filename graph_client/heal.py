@@ -1,9 +1,9 @@
 """Fetches the messages that no webhook brought, through the Conversations edge, and stores them.
 
-Fetched messages have the same ids and pass the same checks as deliveries. A message that came both ways is stored once.
-A purged message stays purged. Each message expires five days after it was sent. The work is done in turns
-(heal_turn.py), so that one Page does not delay the others. The store keeps the progress of a run and the conversations
-that Graph refused (cache/graph/heals.py).
+Fetched messages have the same ids and pass the same checks as deliveries. A message that came by webhook and was also
+fetched is stored once. A purged message stays purged. Each message expires five days after it was sent. The work is
+done in turns (heal_turn.py), so that one Page does not delay the others. The store keeps the progress of a run and the
+conversations that Graph refused (cache/graph/heals.py).
 """
 
 from collections.abc import Awaitable, Callable

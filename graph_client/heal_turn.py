@@ -20,7 +20,7 @@ TURN_SECONDS: Final = 20.0
 """After this many seconds a turn begins no further conversation, and the Page waits behind the other Pages."""
 
 LIST_PAGES: Final = 400
-"""Pages of the list of conversations: 20,000 conversations."""
+"""The maximum number of list pages of conversations that are read: 20,000 conversations."""
 
 THE_LIST: Final = ""
 """Replaces a conversation's id in the entry which says that the list of conversations was cut short."""
@@ -93,14 +93,14 @@ class HealTurn:
         if walk.cut is not None and len(recent) == len(rows):
             self._end(walk.cut)
         elif several_pages and not self.heal.last_look:
-            # Conversations moved to the top of the list during this walk, so the walk did not find them.
+            # Conversations may have moved to the top of the list during this walk. The walk did not find these.
             self.heal = replace(self.heal, last_look=True, after=None)
             await self._run()
         else:
             self._end(None)
 
     def _bound(self) -> int:
-        """Returns the time before which a conversation's last message must be for the conversation to be skipped."""
+        """Returns a time. A conversation is skipped if its last message is earlier."""
         return self.heal.began_at - MARGIN if self.heal.last_look else self.heal.since
 
     async def _go_through(self, rows: list[dict[str, Any]]) -> bool:

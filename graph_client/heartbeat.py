@@ -30,7 +30,7 @@ class Beats(Protocol):
     """
 
     async def beat(self, now_ms: int, longest_ms: int, spread_ms: int, /) -> Outage | None:
-        """Write the heartbeat. If an outage ends now, one replica gets it returned, and every Page becomes due."""
+        """Write the heartbeat. If an outage ends now, return it to one replica only, and make every Page due."""
         ...
 
     async def counts(self) -> dict[PageStatus, int]:

@@ -1,7 +1,7 @@
 """Pure: turns a message of the Conversations edge into the message that a webhook would have brought.
 
-The id is the same, so a message that comes both ways is stored once. Facebook does not document that the ids are always
-the same. Graph does not return quick replies, referrals and postbacks, so these members stay absent.
+The id is the same, so a message that comes in both ways is stored once. Facebook does not document that the ids are
+always the same. Graph does not return quick replies, referrals and postbacks, so these members stay absent.
 https://developers.facebook.com/docs/graph-api/reference/message
 """
 
@@ -128,7 +128,9 @@ def _address(value: Any) -> str | None:
 
 
 def _ident(value: Any, longest: int) -> str | None:
-    """Returns an id as text, from text or a whole number; None for anything else, and for text that was repaired."""
+    """Returns an id as text, from text or a whole number; None for anything else, and for text in which a character was
+    replaced because it was not valid.
+    """
     text = str(value) if type(value) is int and value >= 0 else value
     if type(text) is str and 0 < len(text) <= longest and text.isprintable() and REPLACEMENT not in text:
         return text

@@ -31,8 +31,9 @@ class PageRemover:
             await self._token_died(shop, page, credentials, TokenDead("deauthorized"))
 
     async def disconnect(self, shop: ShopId, page: PageId, requested_by: str, /) -> Receipt | None:
-        """Delete the token, who granted it, and the messages of the Page. Returns None if it was disconnected
-        before."""
+        """Delete the token, the record of who granted it, and the messages of the Page. Returns None if it was
+        disconnected before.
+        """
         try:
             receipt = await self._purger.purge_page(shop, page, requested_by, limited=False)
         except PageInboxError as error:

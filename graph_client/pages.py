@@ -1,4 +1,6 @@
-"""Connects a Page: checks its token with Facebook, stores it encrypted, subscribes webhooks. Also disconnects it."""
+"""Connects and disconnects Pages. To connect a Page: check its token with Facebook, store it encrypted, subscribe
+webhooks.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -21,7 +23,7 @@ from graph_client.token_checks import TokenChecks
 from graph_client.token_facts import require_needed
 
 UNSUBSCRIBE_SECONDS: Final = 4.0
-"""Seconds that a disconnect waits for Facebook before it continues. The shop's data is deleted in every case.
+"""Seconds that a disconnect waits for Facebook before it continues. The Page's data is deleted in every case.
 """
 
 CONNECT_SECONDS: Final = 12.0

@@ -1,5 +1,5 @@
-"""Pure: turns Graph's JSON into our items, with Graph's own names, edges inside an item as plain lists, one form of
-time.
+"""Pure: turns Graph's JSON into the service's items. Members keep Graph's names, edges inside an item become plain
+lists, and all times get the same form.
 
 These are left out at every depth: `paging`, whose addresses hold the access token; any other address with a token;
 people's `email` (it looks like `PSID@facebook.com` but is no e-mail address); and null values. An absent member stays
@@ -32,8 +32,8 @@ _USUAL_TIME: Final = re.compile(
     r"2[0-9]{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
     r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\+0000"
 )
-"""A time as Graph writes it, on a day that every year has. To convert this time, only its end is replaced: 0.3 us
-instead of 1.1 us. An answer can have hundreds of times.
+"""A time as Graph writes it, on a day that every year has. To convert this time, only its end is replaced, which takes
+0.3 us instead of 1.1 us. An answer can have hundreds of times.
 """
 
 
@@ -84,7 +84,7 @@ def _onward(query: GraphQuery, after: str | None) -> str | None:
 
 
 def plain(value: Any, depth: int = DEPTH) -> Any:
-    """Returns any JSON value in our form; None for a value that is left out."""
+    """Returns any JSON value in the service's form; None for a value that is left out."""
     kind = type(value)
     if kind is str:
         return None if holds_token(value) else value
@@ -139,7 +139,9 @@ def _object(raw: dict[str, Any], depth: int) -> Fact:
 
 
 def _edge(fact: Fact, key: str, edge: dict[str, Any], depth: int) -> None:
-    """Add an edge inside an item: its list, its count, or both. An empty list beside a count was not requested."""
+    """Add an edge inside an item: its list, its count, or both. An empty list with a count is left out, because only
+    its count was requested.
+    """
     summary = edge.get("summary")
     count = summary.get("total_count") if type(summary) is dict else None
     counted = type(count) is int and key in _COUNTS

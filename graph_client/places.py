@@ -2,8 +2,9 @@
 cursor.
 
 Graph's cursors are passed on unchanged. `until` with `__paging_token`, which feed-like edges use, become one cursor of
-our own. This cursor begins with a character that no cursor of Graph begins with. The service never follows an address:
-an address holds the access token, and may lead to any host. https://developers.facebook.com/docs/graph-api/results
+the service. This cursor begins with a character that no cursor of Graph begins with. The service never follows an
+address: an address holds the access token, and may lead to any host.
+https://developers.facebook.com/docs/graph-api/results
 """
 
 import base64
@@ -16,7 +17,7 @@ import orjson
 _OURS: Final = "~"
 _PARTS: Final = ("until", "__paging_token")
 _LONGEST: Final = 1_000
-"""Characters of a part. Facebook's paging tokens have about a hundred."""
+"""The maximum number of characters of a part. Facebook's paging tokens have about a hundred."""
 
 
 def next_place(paging: Any) -> str | None:
@@ -31,8 +32,8 @@ def next_place(paging: Any) -> str | None:
 
 
 def place_params(place: str) -> dict[str, str]:
-    """Returns the parameters that ask for the list page at a place. A cursor that is not ours is passed to Graph as
-    Graph's own.
+    """Returns the parameters that ask for the list page at a place. A cursor that the service did not make is passed to
+    Graph as Graph's own.
     """
     if place.startswith(_OURS):
         try:

@@ -6,22 +6,24 @@ from typing import Final
 from graph_client.errors import NO_ANSWER, GraphError, TooMuchData
 
 TRIES: Final = 3
-"""Facebook's short failures are over by the third try. A longer failure is an outage, and a fourth call only adds to
-it.
+"""The maximum number of tries. Facebook's short failures are over by the third try. A longer failure is an outage, and
+a fourth try would only add to Facebook's load.
 """
 
 TRY_SECONDS: Final = 8.0
-"""Graph answers in well under a second, and sometimes takes five. A call that takes longer rarely succeeds."""
+"""Seconds of one try. Graph usually answers within a second, and sometimes within five. A longer call rarely succeeds.
+"""
 
 DEADLINE_SECONDS: Final = 12.0
-"""Limit: time of one Graph call with all its tries. One slow try and a second one fit; browsers and proxies allow 30 s
-or more."""
+"""Limit: time of one Graph call with all its tries. It is enough for one slow try and a second try. Browsers and
+proxies wait 30 s or more.
+"""
 
 FIRST_WAIT: Final = 0.2
 """Seconds of the first wait. Each next wait is twice as long: 0.2 to 0.4, then 0.4 to 0.8."""
 
 LEAST_SECONDS: Final = 0.5
-"""A try with less time than this is useless, because a call around the world takes as long."""
+"""No try begins with fewer seconds left, because a call around the world takes about half a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class RetryPolicy:
         """
         if isinstance(error, TooMuchData):
             return Again(0.0, items // 2) if items > 1 and left >= LEAST_SECONDS else None
-        # Reads are safe to repeat, and so are the three writes (subscribe the same fields, unsubscribe). A repeat does
+        # Reads are safe to repeat, and so are the two writes (subscribe the same fields, unsubscribe). A repeat does
         # not repair other errors: a dead token, a missing permission, a used-up budget.
         if not isinstance(error, NO_ANSWER) or tries >= self.tries:
             return None

@@ -11,20 +11,20 @@ from domain.watch import Outage
 from graph_client.fields import FIELDS, missing
 
 DAY: Final = 24 * 60 * 60 * 1000
-"""Tokens and subscriptions are checked at least this often."""
+"""The longest time between two checks of a Page's token and subscription."""
 
 SOON: Final = 60 * 1000
 """A connect that ended before the subscription was made is checked after this time. A normal connect ends earlier.
 """
 
 SILENCE: Final = 30 * 60 * 1000
-"""A Page that had messages is checked after this time without a message. Each next check comes after twice the time, up
-to a day. Facebook unsubscribes after an hour of failed deliveries. A shop's quiet night needs six checks.
+"""A Page that had messages is checked after this time without a message. Each further check comes after twice the
+silence, up to a day. Facebook unsubscribes after an hour of failed deliveries. A shop's quiet night needs six checks.
 """
 
 MARGIN: Final = 10 * 60 * 1000
 """Missing messages are fetched from a time that is earlier by this margin. Facebook repeats deliveries late, and the
-times of fetched messages have whole seconds. A message that is already kept is stored once.
+times of fetched messages have whole seconds. A fetched message that is already stored is not stored again.
 """
 
 KEPT: Final = 5 * DAY
@@ -32,7 +32,7 @@ KEPT: Final = 5 * DAY
 
 
 def next_look(page: Page, state: PageState, outage: Outage | None) -> int:
-    """Returns the time of the next check with calls of Graph."""
+    """Returns the time of the next check that calls Graph."""
     if outage is not None and outage.ended > state.checked_at:
         return outage.ended
     daily = state.checked_at + DAY

@@ -1,4 +1,4 @@
-"""Marks a token that Facebook refuses permanently once, for all replicas. No call uses the token again."""
+"""Marks a token as dead for all replicas when Facebook refuses it permanently. No call uses the token again."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -41,7 +41,8 @@ class TokenFacts:
 
 
 def read_facts(data: Mapping[str, Any], page: PageId, app_id: str) -> TokenFacts:
-    """Returns the facts about a live token of this Page. An answer without `profile_id` does not say which Page it is.
+    """Returns the facts about a live token of this Page. An answer without `profile_id` does not say to which Page the
+    token belongs.
 
     Raises:
         TokenDead: the token is not valid any more.

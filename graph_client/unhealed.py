@@ -18,7 +18,7 @@ from graph_client.errors import (
 )
 
 FIRST_PAUSE: Final = 5 * 60 * 1000
-"""The pause before the second try. Each pause is twice as long as the pause before."""
+"""The pause before the second try. Each further pause is twice as long as the last pause."""
 
 LONGEST_PAUSE: Final = 12 * 60 * 60 * 1000
 

@@ -29,7 +29,7 @@ make.
 """
 
 SLOW_FROM: Final = 0.75
-"""Below this share calls are not slowed down: a quarter of the smallest budget is 1200 calls."""
+"""Calls are slowed down from this share on. A quarter of the budget is left then: 1200 calls of the smallest budget."""
 
 _CLOSEST, _FARTHEST = 0.1, 5.0
 """Seconds between two calls at SLOW_FROM and at the limit. Between these two shares, the seconds grow exponentially. At
@@ -44,7 +44,7 @@ _HOLD_SECONDS: Final[dict[Limit, int]] = {
 """Seconds for which calls stop if Facebook does not say how long."""
 
 _BURST_CODE, _BURST_SECONDS = 613, 5
-"""For conversations this is the limit of two calls a second. The block ends as soon as no calls are made."""
+"""For conversations this code means the limit of two calls per second. The block ends as soon as no calls are made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 """Pure: finds the error class for an answer of Graph. Code and subcode decide first. Without a code, the HTTP status
-decides. Nearly every error is an HTTP 400 with the type `OAuthException`, so these do not show the cause.
+decides. Nearly every error is an HTTP 400 with the type `OAuthException`, so status and type do not show the cause.
 https://developers.facebook.com/docs/graph-api/guides/error-handling
 """
 
@@ -37,7 +37,7 @@ used. Facebook documents code 613 for conversations, and stopping the calls for 
 
 _MESSENGER = 80_006
 _BUSINESS = range(80_000, 80_100)
-"""Limits of a business object, which is always a Page here."""
+"""Codes for the limits of a business object, which is always a Page here."""
 
 _NOT_THERE: Final = frozenset({33, 2_018_001, 2_018_218})
 """Subcodes of 100: no such object, or no access to it; no such message or person; no profile of this person."""
@@ -97,8 +97,8 @@ def _by_code(code: int, words: str, details: ErrorDetails, limit: Limit) -> Grap
 
 def _of_100(words: str, details: ErrorDetails) -> GraphError:
     """Returns the error for code 100: usually a refused parameter. Graph also uses this code for a missing object, a
-    permission, a field of another version, and (unconfirmed) a wrong proof. Without a subcode only Graph's `message`
-    distinguishes these cases.
+    permission, a field of another version, and (Facebook does not document this) a wrong proof. Without a subcode only
+    Graph's `message` distinguishes these cases.
     """
     if details.subcode in _NOT_THERE:
         return ObjectNotFound(details)

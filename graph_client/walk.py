@@ -1,6 +1,6 @@
 """Pure: a walk through a list of Graph, one list page at a time, that always ends.
 
-Graph ends a list by leaving out `paging.next`. Some lists never did so: they repeated the same cursor, or sent new
+Graph ends a list by leaving out `paging.next`. Some lists never ended: Graph repeated the same cursor, or sent new
 cursors with empty pages. A short or an empty page alone is not the end
 (developers.facebook.com/docs/graph-api/results).
 """

@@ -3,8 +3,8 @@
 Facebook ends a Page's subscription after an hour of failed deliveries. It sends no notice, and does not repeat these
 deliveries later (developers.facebook.com/docs/messenger-platform/webhooks). So every Page with a token is checked
 daily, when it becomes silent, and after every outage of all replicas. Several Pages are checked at the same time. A
-Page whose healing takes long waits behind the others after each turn. Each replica takes Pages that are due. A lease
-keeps the other replicas away, and expires if the replica dies.
+Page whose healing takes long waits behind the others after each turn. Each replica takes Pages that are due. While a
+replica has the lease of a Page, no other replica takes the Page. The lease expires if the replica dies.
 """
 
 import asyncio
@@ -124,7 +124,7 @@ class Watch:
             await self._watchlist.renew(page, self._now() + max(AGAIN, (error.retry_after or 0) * 1000))
 
     async def _look(self, shop: ShopId, id_: PageId) -> None:
-        """Check one Page. In the usual case no call of Graph is due, and the check is two reads of the store."""
+        """Check one Page. Usually no call to Graph is due, and the check only reads the store twice."""
         page = await self._registry.page(shop, id_)
         if page.state is None:
             await self._watchlist.forget(id_)
@@ -174,7 +174,7 @@ class Watch:
         await self._watchlist.note_expiry(page.id, facts.expires_at)
         if facts.granted_by is not None:
             await self._grants.still_granted(page.id, facts.granted_by, self._now())
-        # The need for healing is recorded before the subscription is restored, so a crash between the two loses
+        # The need for healing is recorded before the subscription is restored, so a crash between these two steps loses
         # nothing.
         await self._registry.note_state(shop, page.id, credentials.seal, state)
         if lost:

@@ -1,4 +1,5 @@
-"""Pure: turns a question to Graph into an HTTP request, and an HTTP answer into Graph's answer or one of our errors.
+"""Pure: turns a question to Graph into an HTTP request, and an HTTP answer into Graph's answer or an error of
+errors.py.
 
 The token is sent in a header and nowhere else, because addresses appear in logs. `appsecret_proof` shows that the
 caller has the app's secret (https://developers.facebook.com/docs/facebook-login/security). Its form with a time is
