@@ -1,8 +1,8 @@
 """`make bench-check`: compares the ratios of the last run with the stored ratios, and reports what has changed.
 
-A ratio comes from a few rounds on a machine with other work. So a ratio counts as changed only if the range of its
-rounds does not touch the stored range, after `MARGIN` widens both ranges. The rounds themselves show the size of random
-differences. Figures without a reference depend on the machine and are not compared.
+A ratio comes from a few rounds on a machine with other work. So `MARGIN` widens the range of a ratio's rounds and the
+stored range. A ratio counts as changed only if these two wider ranges do not touch. The rounds themselves show the size
+of random differences. Figures without a reference depend on the machine and are not compared.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """The stream: measures the time from a customer's message to the shop's viewers: with one viewer, with a thousand, and
 with a thousand shops.
 
-A hundred messages are delivered per second. The time from the sending of a delivery until a viewer has read the event
-is compared with the time until the same delivery is answered.
+A hundred messages are delivered per second. Two times begin when a delivery is sent: the time until a viewer has read
+the event is compared with the time until the delivery is answered.
 """
 
 import asyncio

@@ -52,8 +52,8 @@ class Replicated:
         return [port for port in self.nodes if port not in self.away and self.role(port) == "master"]
 
     def replicas(self, port: int) -> int:
-        """Returns how many replicas follow a primary. Each replica itself reports that it has loaded the first copy,
-        because the primary counts it as online a second earlier and sends it nothing in that second."""
+        """Returns how many replicas follow a primary. A replica counts only after it reports that it has loaded the
+        first copy. The primary counts the replica as online one second earlier, but sends it nothing in this second."""
         with self.client(port) as client, suppress(redis.RedisError):
             found = client.info("replication")
             ports = [int(found[f"slave{n}"]["port"]) for n in range(int(found["connected_slaves"]))]

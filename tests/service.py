@@ -24,7 +24,8 @@ APP_SECRET: Final = Secret("app-secret-of-the-test-service")
 VERIFY_TOKEN: Final = Secret("verify-token-of-the-test-service")
 TOKEN_KEY: Final = Secret("token-key-of-the-test-service-32")
 SEAL_KEY: Final = Secret(base64.b64encode(b"seal-key-of-the-test-service-32b").decode())
-"""No secret is a part of another secret, so a test that looks for one in a log does not find it in another."""
+"""No secret is a part of another secret, so a test that searches a log for one secret does not find a different
+secret."""
 
 START_SECONDS: Final = 40.0
 """Seconds until a service has started. Usually it takes one. The limit is higher, because the two cores may be busy

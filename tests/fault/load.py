@@ -22,8 +22,8 @@ CONNECTIONS: Final = 16
 MESSAGES: Final = 3
 """Messages in each delivery."""
 PAUSE_SECONDS: Final = 0.0 if FULL else 0.08
-"""Seconds between two deliveries of one connection. With 500 messages a second, other programs still get processor
-time."""
+"""Seconds between two deliveries of one connection. With the pause the load has about 500 messages per second, which
+leaves processor time to other programs. At full length there is no pause."""
 AGAIN_SECONDS: Final = 0.05 if FULL else 0.1
 """Seconds between two tries of one delivery. Facebook waits minutes, and the tests wait less."""
 
@@ -112,7 +112,7 @@ async def loading(
     pause: float = PAUSE_SECONDS,
 ) -> AsyncIterator[Load]:
     """Sends load until the end of the block, whatever happens to the service. Each connection waits `pause` seconds
-    after each delivery that was answered 200. With 0 it sends again at once."""
+    after each delivery that was answered 200. With a `pause` of 0 the connection sends the next delivery at once."""
     load = Load(url, pages, connections, messages, pause)
     limits = httpx2.Limits(max_connections=connections)
     async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS, timeout=FACEBOOK_WAITS, limits=limits) as client:

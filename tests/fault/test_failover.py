@@ -25,7 +25,7 @@ from tests.service import Service, serving
 from tests.support import wait_until
 
 SHOPS: Final = {PageId(f"10420000000001{n}"): f"shop-{n}" for n in range(6)}
-"""Pages with their shops, so many that each node of a cluster has some."""
+"""Pages with their shops. There are enough of them for every node of a cluster."""
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -19,7 +19,7 @@ INDEXES = re.compile(
     r"(pypi|pythonhosted|npmjs|yarnpkg|debian)\.(org|com)",
     re.MULTILINE,
 )
-"""The addresses of package indexes. The installing machine chooses its index, not the lock files."""
+"""The addresses of package indexes. No file may contain them, because the installing machine chooses its index."""
 
 TEXTS = {".py", ".lua", ".md", ".toml", ".txt", ".yaml", ".yml", ".json", ".cfg", ".js", ".mjs", ".html", ".css", ""}
 

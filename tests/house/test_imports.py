@@ -89,8 +89,8 @@ PURE = (
     *("webhook.changes", "webhook.facts", "webhook.handshake", "webhook.messaging"),
     *("webhook.normalize", "webhook.signature", "webhook.values"),
 )
-"""Pure modules, whatever their docstring says. Also pure are all of `domain`, and every module whose docstring
-begins with "Pure" or says it in its first line."""
+"""Modules that must be pure even if their docstring does not say so. All modules of `domain` must be pure too, and so
+must every module whose docstring begins with "Pure" or says it in its first line."""
 
 IMPURE = {
     *(
@@ -251,7 +251,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 
 _IMPORTED_SCRIPT = re.compile(r"""\b(?:from|import)\s*\(?\s*["'`]\./([\w-]+\.js)["'`]""")
-"""The modules of its own folder that a JavaScript module imports, exports again or loads later."""
+"""Finds the modules of the same folder that a JavaScript module imports, exports again or loads later."""
 
 
 def test_no_modules_of_the_console_import_each_other_in_a_circle() -> None:

@@ -45,7 +45,7 @@ def _marks(node: ast.expr) -> set[str]:
 
 @cache
 def marks_in(path: str) -> dict[str, set[str]]:
-    """Returns the same for a file. The result is empty if there is no such file."""
+    """Returns each test of the module in this file, with its marks. The result is empty if there is no such file."""
     file = ROOT / path
     return marks_of(file.read_text(encoding="utf-8")) if file.is_file() else {}
 

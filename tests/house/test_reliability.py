@@ -88,7 +88,7 @@ class Sent:
     [(["m_1", "m_2", "m_never_answered"], 0, 0), (["m_2"], 1, 0), (["m_1", "m_2", "m_1", "m_1"], 0, 2)],
 )
 def test_lost_and_duplicated_are_counted(found: list[str], lost: int, duplicated: int) -> None:
-    """A message that was stored and not answered counts as neither."""
+    """A message that was stored but not answered 200 is neither lost nor duplicated."""
     row = outcome("fire", Sent(), found, None, "")
     assert (row.acknowledged, row.lost, row.duplicated) == (2, lost, duplicated)
 

@@ -102,7 +102,7 @@ def test_the_last_removed_connection_purges_the_shops_messages(
 def test_a_page_that_removes_the_app_ends_only_its_own_token(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop
 ) -> None:
-    """Such a request has `user_id` 0 and the Page's id. The person's other Pages stay connected."""
+    """The request for a Page has the `user_id` 0 and the Page's id. The person's other Pages stay connected."""
     first, second = granted(graph, graph_shop, SOKHA), granted(graph, graph_shop, SOKHA)
     written(graph_service, first.id, second.id)
     assert call(graph_service, DEAUTHORIZE, request(0, profile_id=first.id)).status_code == 200

@@ -84,7 +84,7 @@ def test_the_contracts_commands_are_there() -> None:
 
 
 def test_serve_names_every_missing_weak_or_malformed_setting_at_once() -> None:
-    """One start reports every wrong setting, and repeats no value."""
+    """The service reports all wrong settings in one start, and repeats no value."""
     bad = {
         "FACEBOOK_APP_SECRET": "weak-canary",
         "FACEBOOK_VERIFY_TOKEN": "",
@@ -185,8 +185,8 @@ def test_commands_connect_list_and_disconnect_a_page(service: Service, valkey_ur
 def test_the_connect_command_connects_a_page_with_its_token(
     graph: FakeGraph, graph_store: Server, graph_shop: GraphShop, tmp_path: Path
 ) -> None:
-    """The token comes from a file or standard input. It is checked, the Page is subscribed, and the running service
-    reads with it at once.
+    """The token comes from a file or standard input. The command checks the token and subscribes the Page. The running
+    service reads with this token at once.
     """
     settings, url = graph_settings(graph), graph_store.url
     connect = ("pages", "connect", "--shop", "shop-1", "--token-file")
@@ -301,7 +301,7 @@ def test_simulated_messages_are_stored_and_forged_ones_are_refused(service: Serv
     ids=["another secret", "no webhook", "no server"],
 )
 def test_simulate_reports_an_error_before_it_sends(service: Service, path: str, secret: str, named: str) -> None:
-    """The command prints one sentence. Without this check it would try for more than a minute."""
+    """The command prints one sentence. Without this check the command would try for more than a minute."""
     url = path if path.startswith("http") else f"{service.url}{path}"
     result = call(None, "simulate", "--url", url, "--count", "200", FACEBOOK_APP_SECRET=secret)
     assert (result.returncode, result.stdout) == (1, "")

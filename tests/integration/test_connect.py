@@ -197,7 +197,7 @@ def test_a_permission_granted_for_other_pages_only_is_missing(
 def test_without_profile_id_a_call_of_me_finds_the_page_of_a_token(
     graph: FakeGraph, graph_shop: GraphShop, bare: FakePage, own: bool
 ) -> None:
-    """`profile_id` can be absent. Then a call of /me with the token decides."""
+    """If `profile_id` is absent, a call of /me with the token says which Page the token is for."""
     token = bare.token if own else new_page(graph.world).token
 
     def silence(document: dict[str, Any]) -> None:

@@ -131,5 +131,5 @@ def test_edits_and_unsends_have_the_same_effect_in_any_order(facebook: Facebook,
 
 @pytest.mark.parametrize("shape", [{"object": "page", "entry": []}, {"object": "user", "entry": [{"id": "1"}]}, []])
 def test_json_without_a_usable_event_is_accepted(facebook: Facebook, shape: object) -> None:
-    """After any answer but 200, Facebook would repeat it for an hour and then unsubscribe the Page."""
+    """If the answer were not 200, Facebook would repeat the delivery for an hour and then unsubscribe the Page."""
     assert facebook.deliver(shape).status_code == 200  # type: ignore[arg-type]

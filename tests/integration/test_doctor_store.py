@@ -33,7 +33,8 @@ def findings(redis_url: str | None, files: int = 0, **settings: str) -> dict[str
 
 @pytest.mark.timeout(180)
 def test_the_doctor_reports_a_store_that_would_cause_503_answers(own_server: OwnServer, tmp_path: Path) -> None:
-    """The stores are an empty one, a whole one, one with another seal key and one that has lost Pages."""
+    """The test has four stores: an empty one, a complete one, one with another seal key, and one that has lost
+    Pages."""
     with own_server() as valkey:
         (empty,) = findings(valkey.url)["registry"]
         assert (empty["level"], "503" in empty["sentence"]) == ("warn", True)

@@ -125,7 +125,8 @@ def test_a_customer_without_a_profile_has_the_name_from_the_conversation(
 def test_an_unknown_customer_is_answered_404_and_a_nameless_one_with_an_id(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """If the conversation has no name either, the answer for the profile decides."""
+    """If the conversation has no name either, the answer depends on Facebook's answer for the profile: 404 if Facebook
+    refuses it, and only the id if it is empty."""
     graph.world.say(page, SOKHA, "សួស្តី", name="សុខា")
     graph.world.customers = "refused"
     assert refusal(graph_shop.ask(page.id, "customers/7999999999999999")) == (404, "object_not_found")

@@ -311,8 +311,8 @@ def test_videos_come_from_the_posts_if_facebook_does_not_list_them(
 def test_a_walk_of_the_list_of_videos_does_not_change_to_posts(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """A cursor of the list of videos has no meaning in the list of posts, so a refusal in the middle of a walk is
-    answered as a refusal.
+    """A cursor of the list of videos has no meaning in the list of posts. So if Facebook refuses a later page of the
+    videos, the answer is this refusal.
     """
     for number in range(3):
         graph.world.add_video(page, f"video {number}")

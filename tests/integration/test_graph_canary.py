@@ -41,7 +41,7 @@ CALL_PARTS: Final = (
     *("/v26.0", "published_posts", "subscribed_apps", "appsecret_", "input_token", "access_token="),
     *("fields=", "order=reverse", "after="),
 )
-"""Parts of an address of Graph. No address of ours that may be logged has them."""
+"""Parts of an address of Graph. Addresses of the service, which may be logged, do not contain these parts."""
 
 
 def token_of(page: str) -> Secret:
@@ -218,7 +218,8 @@ def test_content_and_secrets_of_graph_are_not_stored_or_logged(tmp_path: Path) -
     """The content is not in Valkey or its files, DATA_DIR, logs of the most detailed level, temporary files, metrics or
     open files.
 
-    The same is true for tokens, secrets, proofs and addresses of Graph. These are in no answer of the service either.
+    The same is true for tokens, secrets, proofs and addresses of Graph. Tokens, secrets, proofs and addresses of Graph
+    are in no answer of the service either.
     """
     temporary, data = tmp_path / "temporary", tmp_path / "data"
     temporary.mkdir()

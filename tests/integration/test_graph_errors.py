@@ -247,7 +247,8 @@ def test_usage_near_the_limit_slows_calls_down(graph: FakeGraph, graph_shop: Gra
 def test_usage_at_the_limit_stops_the_next_call(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage, kind: Any, edge: str, free: str
 ) -> None:
-    """The call whose answer reports the usage succeeds. The next call is answered 429 for as long as Facebook said."""
+    """The call whose answer reports the usage succeeds. Later calls are answered 429 for the time that Facebook
+    gave."""
     graph.faults.usage(page.id, kind, call_count=100, regain_minutes=3)
     assert graph_shop.fetch(page.id, edge)["items"] == []
     graph.faults.clear()

@@ -1,5 +1,5 @@
-"""The modules that a production process loads: only those that production installs, and only those of ours that serving
-needs.
+"""The modules that a production process loads: only libraries that production installs, and only modules of the project
+that serving needs.
 """
 
 import json

@@ -193,7 +193,8 @@ def test_only_deliveries_have_no_rate_limit(name: str, services: list[Service], 
     try:
         # This test has its own proxy, which refuses this machine for some seconds afterwards.
         with proxies.running(name, services, tmp_path) as proxy:
-            # All at once on one connection: a busy machine must not be too slow for the limit.
+            # The requests are sent together on one connection, so that even a busy machine is fast enough to reach the
+            # limit.
             deliveries, _ = exchange(proxy, b"POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}" * 600)
             others, _ = exchange(proxy, b"GET /webhook HTTP/1.1\r\nHost: x\r\n\r\n" * 600)
     except Absent as reason:

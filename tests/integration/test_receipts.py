@@ -45,9 +45,7 @@ def test_the_keys_are_public(service: Service) -> None:
 def test_the_command_verifies_a_receipt_and_shows_its_signed_fields(
     service: Service, shop: Shop, tmp_path: Path
 ) -> None:
-    """The keys are those of the service, of a file, or made from SEAL_KEYS. A receipt that was not signed causes exit
-    code 1.
-    """
+    """The keys come from the service, a file, or SEAL_KEYS. A receipt that was not signed causes exit code 1."""
     receipt = shop.purge("/messages/m_1")
     file, keys = tmp_path / "receipt.json", tmp_path / "jwks.json"
     file.write_text(json.dumps(receipt))

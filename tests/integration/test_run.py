@@ -166,7 +166,7 @@ def test_a_second_run_does_not_wipe_the_log_of_the_first(data: Path) -> None:
 
 
 def test_a_second_run_in_the_same_data_dir_is_refused_and_changes_no_settings_file(data: Path, valkey_url: str) -> None:
-    """The data directory belongs to the first run, whatever Redis each run has."""
+    """The data directory belongs to the first run, even if the two runs use different Redis servers."""
     with running(data, "--quiet-shop", REDIS_URL=valkey_url):
         noted = (data / "running.json").read_bytes()
         second = called(data, "run", "--quiet-shop", REDIS_URL=valkey_url)

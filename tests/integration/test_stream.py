@@ -62,7 +62,8 @@ def test_a_message_stored_by_one_replica_reaches_a_viewer_of_another_replica(
 
 
 def test_a_stream_continues_after_the_last_seen_id(service: Service, shop: Shop, facebook: Facebook) -> None:
-    """The stream was cut at any event, or at its very beginning. The id comes in the header or the query."""
+    """The test cuts the stream after each event, and at its very beginning. The viewer sends the last id in the header
+    or in the query."""
     assert shop.name == "shop-1"
     with Viewer(service.url).ready() as viewer:
         ids = [viewer.named("ready")[0].id]
@@ -114,7 +115,7 @@ def test_a_stream_that_cannot_continue_reports_a_gap_and_begins_now(
 def test_events_that_are_not_stored_reach_only_connected_viewers(
     service: Service, other: Service, shop: Shop, facebook: Facebook
 ) -> None:
-    """Viewers on every replica get it without an event id. A viewer who comes back later does not get it."""
+    """Viewers on every replica get such an event without an event id. A viewer who comes back later does not get it."""
     reaction = {"mid": "m_1", "action": "react", "reaction": "love", "emoji": "❤️"}
     comment = {"item": "comment", "verb": "add", "comment_id": "7_8", "message": "ថ្លៃប៉ុន្មាន?", "from": {"id": CUSTOMER}}
     with Viewer(service.url).ready() as viewer, Viewer(other.url).ready() as there:

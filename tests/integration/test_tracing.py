@@ -121,7 +121,7 @@ def test_a_missing_collector_does_not_disturb_requests_or_the_stop(valkey: Serve
 def test_without_tracing_the_service_loads_no_tracing_module() -> None:
     """Without tracing, the service loads neither the part that makes spans nor the part that sends them.
 
-    redis-py imports a part of the library itself, if it is installed.
+    If the library for tracing is installed, redis-py itself imports a part of it.
     """
     look = "import app.cli, sys; print(*{'ops.tracing', 'opentelemetry.sdk.trace', 'opentelemetry.exporter'} "
     look += "& set(sys.modules))"

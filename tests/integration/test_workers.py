@@ -140,8 +140,8 @@ def test_workers_share_connections_and_end_with_their_supervisor(valkey: Server,
 
 def test_a_worker_that_hangs_or_ends_is_replaced(valkey: Server, tmp_path: Path) -> None:
     """A delivery to the worker that hangs is sent again. /livez fails until the worker is replaced, after 15 s. No
-    counter decreases, because a scraper would read this as a restart: the counts of a dead worker stay, and a worker
-    that ends normally reports its last counts.
+    counter decreases, because a scraper would read a decrease as a restart. So the counts of a dead worker stay, and a
+    worker that ends normally reports its last counts.
     """
     with two_workers(valkey, tmp_path / "log") as service, Operator(service.ops_url) as operator:
         hanging = service.workers()[0]

@@ -24,7 +24,7 @@ OF_A_POD = (
     ("commandlog-request-larger-than", "-1"),
     ("commandlog-reply-larger-than", "-1"),
 )
-"""Settings that the store in a pod needs beyond those of the embedded store."""
+"""Settings that the store in a pod needs in addition to the settings of the embedded store."""
 
 SECRETS = {
     "FACEBOOK_APP_SECRET": "an-app-secret-of-32-letters-more",

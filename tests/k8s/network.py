@@ -52,8 +52,8 @@ def _pods(manifests: Manifests, peer: Object) -> list[Pod] | None:
 
 
 def closed(manifests: Manifests) -> Iterator[str]:
-    """Check that with the component, pods may not connect to each other by default. Without it, at least the store is
-    closed."""
+    """Check that the component forbids all connections of pods that no policy allows. Without the component, the
+    policies must still close every pod except the service's own."""
     held = manifests.of("NetworkPolicy")
     for pod in manifests.pods():
         about = [one for one in held if matches(one["spec"]["podSelector"], pod.labels)]

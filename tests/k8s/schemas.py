@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tests.k8s.manifests import Manifests, Object, title
 
 VERSIONS: Final = ("1.30", "1.37")
-"""Oldest: the first version with `preStop.sleep` switched on. Newest: the last version with a schema."""
+"""The oldest version is the first that has `preStop.sleep` switched on. The newest version is the last that has a
+schema."""
 
 
 class _Strict(BaseModel):

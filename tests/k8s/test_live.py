@@ -54,7 +54,7 @@ def _answers(port: int) -> bool:
 
 
 def test_valkey_accepts_its_configuration_file(single: Manifests, tmp_path: Path) -> None:
-    """Valkey is then configured as the embedded one."""
+    """With this file Valkey has the settings of the embedded Valkey."""
     told = store_configuration(single)
     expected = {**dict(STORE_SETTINGS), **dict(PERSISTENT), **dict(OF_A_POD)}
     with valkey(single, tmp_path) as port, _client(port, "page-inbox") as client:

@@ -24,7 +24,7 @@ FOREIGN: Final = {
     "process_start_time_seconds": (),
     "python_gc_collections_total": ("generation",),
 }
-"""Metrics that are not in our table, with their labels: those of Prometheus and those of the process."""
+"""Metrics of Prometheus and of the process, with their labels. Our table does not have these metrics."""
 TARGET_LABELS: Final = {"namespace", "job", "instance", "pod"}
 """Labels that the scraper adds."""
 _SERIES: Final = {"counter": ("",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}

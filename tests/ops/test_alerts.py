@@ -1,4 +1,4 @@
-"""Each alert over series: silent, then firing, then silent again. A test needs each number of the alert."""
+"""Each alert over series: silent, then firing, then silent again. If a number of an alert changes, a test fails."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -227,8 +227,8 @@ def test_another_replica_continues_a_heal_after_its_replica_ends(
 def test_a_dead_token_found_by_the_watch_marks_the_page_and_every_replica_counts_it(
     inbox: Inbox, graph: FakeGraph, valkey: Server, tmp_path: Path
 ) -> None:
-    """No caller had to ask for anything. No replica calls Graph for this Page again until the shop sends a
-    new token."""
+    """The shop makes no call before the Page is marked. No replica calls Graph for this Page again until the shop sends
+    a new token."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one", "two")
         shop = stack.enter_context(GraphShop(services[0].url))

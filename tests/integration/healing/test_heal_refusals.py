@@ -36,7 +36,8 @@ from tests.support import wait_until_blocking
 def test_healing_stops_at_an_endless_list_and_stores_its_messages(
     inbox: Inbox, graph: FakeGraph, services: list[Service], shop: GraphShop, edge: str
 ) -> None:
-    """The end is visible and counted. The service tries the cut list again later."""
+    """The shop sees where healing has stopped, and a metric counts it. The service tries the rest of the list again
+    later."""
     shop.bring(inbox.page)
     said = {inbox.says(psid, now() - minutes * MINUTE) for psid in (SOKHA, DARA) for minutes in (3, 2)}
     where = edge if edge == "/conversations" else messages_path(graph, inbox, SOKHA)
@@ -130,7 +131,7 @@ def test_one_refused_conversation_does_not_stop_the_others(
 def test_healing_tries_a_missing_conversation_again_before_it_gives_up(
     inbox: Inbox, graph: FakeGraph, services: list[Service], shop: GraphShop
 ) -> None:
-    """Not all of Facebook's machines may know a new conversation yet."""
+    """Some of Facebook's machines may not know a new conversation yet."""
     shop.bring(inbox.page)
     late, gone = inbox.says(SOKHA, now() - MINUTE), inbox.says(DARA, now() - 2 * MINUTE)
     fails = Fails(100, 33)
@@ -154,8 +155,8 @@ def _tries(shop: GraphShop, page: str) -> list[int]:
 def test_a_dead_token_or_a_used_up_budget_stops_the_walk(
     inbox: Inbox, graph: FakeGraph, services: list[Service], shop: GraphShop, budget: bool
 ) -> None:
-    """Both errors say nothing about the conversation, so no conversation is on the list of refused ones. Fetched
-    messages are stored."""
+    """A dead token and a used-up budget say nothing about a conversation, so no conversation is on the list of refused
+    conversations. Fetched messages are stored."""
     shop.bring(inbox.page)
     for psid in (SOKHA, DARA, BOPHA):
         inbox.says(psid, now() - MINUTE)
