@@ -4,15 +4,15 @@ A record has two parts. The scripts read its header of fixed length. Its body ca
 
     0      version: MESSAGE, or WAITING_EDIT for an edit that came before its message
     1      flags: bit 0 the direction (1 = out), bits 1-7 the start of the Page tag, for fast filters
-    2-5    nonce of the write: by it a second try recognises its own value, if the first answer was lost
+    2-5    nonce of the write: if an answer was lost, the second try recognises its own value by the nonce
     6-11   Page tag
     12-19  conversation tag
     20-    zstd frame of the JSON body, with a dictionary that is part of the package
 
 A message's JSON has the members of the API's message (api/models.py). Members that depend on the time of reading or on
-the place in the index are left out. So the API answers with this JSON without parsing it. A value is a sealed record.
-An empty value is a tombstone: a message was here and is erased. The first byte is the version of dictionary and layout.
-The code of a new version must still read the old version for five days.
+the place in the index are left out. The API adds these and answers with this JSON without parsing it. A value is a
+sealed record. An empty value is a tombstone: a message was here and is erased. The first byte of a record is the
+version of its dictionary and layout. The code of a new version must still read the old version for five days.
 """
 
 from importlib.resources import files
@@ -39,19 +39,22 @@ CONVERSATION_AT: Final = PAGE_AT + PAGE_TAG_BYTES
 HEADER_BYTES: Final = CONVERSATION_AT + CONVERSATION_TAG_BYTES
 
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
-"""The largest size of a decompressed body: far more than a webhook may contain. The limit stops a damaged frame that
-claims gigabytes."""
+"""The largest size of a decompressed body: far more than a webhook may contain. With this limit, a damaged frame that
+claims gigabytes is refused."""
 
 _UNTIL: Final = "until"
-"""Expiry time, in Unix ms, of a message whose life does not begin at its receipt. Always the last key, as `_TTL`."""
+"""Expiry time, in Unix ms, of a message whose life does not begin at its receipt. It is always the last key, as `_TTL`
+is."""
 
 _QUOTE: Final = ord('"')
 _TTL: Final = "ttl"
-"""A life shorter than five days, in seconds. Always the last key, so that `kept` can cut it off without parsing."""
+"""A life shorter than five days, in seconds. It is always the last key, so that `kept` can cut it off without
+parsing."""
 
 _DICTIONARY = zstandard.ZstdCompressionDict(files("cache").joinpath("record.dict").read_bytes())
-# A value leaves out magic number, checksum and dictionary id: 12 bytes that are not needed.
-# Level 2 makes records as small as level 3 does, to 0.1 %, in three quarters of the time. Level 1: 5 % larger.
+# A frame leaves out its magic number, checksum and dictionary id. These 12 bytes are not needed. Records of level 2
+# have the size of records of level 3 (the difference is 0.1 %), and take three quarters of the time. Records of level 1
+# are 5 % larger.
 _PARAMETERS = zstandard.ZstdCompressionParameters.from_level(
     2, format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=1, write_checksum=0, write_dict_id=0
 )
@@ -150,7 +153,7 @@ def decode(record: bytes) -> dict[str, Any]:
 def edited(record: bytes, edit: Edit) -> bytes | None:
     """Returns the record with the newer text; None if the record already has this edit or a later one.
 
-    The header does not change, and neither does its nonce: it is still the same write.
+    The header and its nonce do not change, because the record still counts as the same write.
     """
     body = decode(record)
     if int(body.get("edits", 0)) >= edit.number:
@@ -189,7 +192,7 @@ def kept(record: bytes, score: int) -> KeptMessage:
         raise Corrupt
     received = score // 1000
     expires = received + MAX_TTL_SECONDS * 1000
-    if content[-2] != _QUOTE:  # most messages end with the text of `sent_at`
+    if content[-2] != _QUOTE:  # the JSON of most messages ends with the text of `sent_at`
         content, ttl = _without_last_number(content, _TTL)
         if ttl is not None:
             return KeptMessage(content, received, received + ttl * 1000)
@@ -202,9 +205,9 @@ def kept(record: bytes, score: int) -> KeptMessage:
 def _without_last_number(body: bytes, name: str) -> tuple[bytes, int | None]:
     """Returns the JSON object without its last member, and the value of this member.
 
-    It does so only if the last member has this name and a whole number as its value. Else it returns the same object
-    and None. The object must have another member too. A text cannot be confused with the last member, because only
-    digits follow the member's name.
+    The last member is removed only if it has this name and a whole number as its value. Else the same object and None
+    are returned. The object must have another member too. A text that contains the name is not taken for this member,
+    because only digits may follow the name.
     """
     if body[-2:-1].isdigit():
         head, mark, tail = body.rpartition(b',"%b":' % name.encode())
@@ -218,5 +221,5 @@ def _body(record: bytes) -> bytes:
     try:
         return _decompress(record[HEADER_BYTES:])
     except (zstandard.ZstdError, MemoryError, OverflowError):
-        # The last two errors: a damaged frame claims a size for which there is no memory.
+        # The last two errors come from a damaged frame that claims a size for which there is no memory.
         raise Corrupt from None

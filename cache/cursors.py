@@ -1,7 +1,7 @@
 """Cursors: a place in one of a shop's lists, as a signed text. Pure.
 
-A cursor is valid for one shop and one list, with any filter and limit: it contains only times or numbers, which mean
-the same with another filter.
+A cursor is valid for one shop and one list, with any filter and limit, because it contains only times or numbers. They
+mean the same with every filter.
 """
 
 from collections.abc import Sequence

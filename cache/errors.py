@@ -36,7 +36,7 @@ UnavailableReason = Literal[
     "contended",
 ]
 UNREACHED: Final = frozenset({"redis_unreachable", "redis_host_unknown", "redis_not_listening", "redis_no_master"})
-"""Reasons that mean: no server carried out the call, or the same call may be sent to another server."""
+"""Reasons of a failed connection. After them, a call that may be carried out twice is sent again."""
 NOT_ALLOWED: Final = frozenset({"redis_refused", "redis_no_permission", "redis_command_unknown"})
 """Reasons that mean: the server does not carry out this command for this user."""
 NotFoundReason = Literal["message_not_found", "purge_not_found", "page_not_found", "conversation_not_found"]
@@ -60,12 +60,13 @@ class Unavailable(PageInboxError):
 
 
 def contended() -> Unavailable:
-    """Returns the error of a call during which others changed the same value at every try. It can succeed 1 s later."""
+    """Returns the error of a call that failed because other writers changed the same value at every try. The caller may
+    try again 1 s later."""
     return Unavailable("contended", retry_after=1)
 
 
 class Corrupt(PageInboxError):
-    """A stored record cannot be read: it is cut off, has an unknown version, or its key is missing."""
+    """A stored record cannot be read: it is damaged, has an unknown version, or its shop's secret was erased."""
 
     kind: ClassVar[Kind] = "internal"
 
@@ -83,7 +84,7 @@ class CursorRefused(PageInboxError):
 
 
 class PageTaken(PageInboxError):
-    """The Page is connected to another shop. The sentence does not name this shop."""
+    """The Page is connected to another shop. The error's sentence does not name the other shop."""
 
     kind: ClassVar[Kind] = "conflict"
 
@@ -101,7 +102,7 @@ class NotFound(PageInboxError):
 
 
 class SealKeysMissing(PageInboxError):
-    """There is no key to seal a token with. The store keeps no unsealed token."""
+    """There is no key to seal or sign with. The store keeps no unsealed token."""
 
     kind: ClassVar[Kind] = "not_configured"
 

@@ -1,7 +1,7 @@
 """Keys for signing, each made from one of SEAL_KEYS for one purpose. Pure.
 
-HKDF-SHA256 (RFC 5869) makes them, as it does for sealing (cache/sealing.py), but for other purposes. A derived key
-reveals nothing about the master key, or about the keys of other purposes.
+HKDF-SHA256 (RFC 5869) makes these keys, as it does for sealing (cache/sealing.py), but for other purposes. A derived
+key reveals nothing about the master key, or about the keys of other purposes.
 """
 
 from base64 import b64decode
@@ -21,6 +21,6 @@ def signing_keys(seal_keys: Sequence[Secret], purpose: str) -> list[bytes]:
     The first key signs. Each key verifies what it has signed. `purpose` must not contain NUL.
     """
     masters = dict.fromkeys(b64decode(key.reveal()) for key in seal_keys)  # a repeated key counts once
-    # Sealing has the shop behind the NUL.
+    # For keys of sealing, the shop's id follows the NUL.
     info = purpose.encode() + b"\0"
     return [HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(master) for master in masters]

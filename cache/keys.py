@@ -1,7 +1,7 @@
 """Every key of the store: its type, its content and when it expires. Pure.
 
-`{S}` is the shop's id, `{P}` a Page's id. One shop's keys share the hash tag `{S}`, and so one slot of a Redis Cluster:
-one script can use all of them. The keys of the watchlist share another slot.
+`{S}` is the shop's id, `{P}` a Page's id. All keys of a shop have the hash tag `{S}`, so they share one slot of a Redis
+Cluster, and one script can use all of them. The keys of the watchlist share another slot.
 
     page:{P}          hash   the shop that owns the Page, and the id of its claim       permanent
     shop:{S}          hash   a shop: Pages, tokens, secret, labels, pause, watermark    permanent
@@ -22,7 +22,7 @@ one script can use all of them. The keys of the watchlist share another slot.
     d:{S}             stream the audit log (cache/audit/log.py)                         90 days for each entry
     o:{S}             hash   counts of reads that are not in the audit log yet          moved to the log each hour
     r:{S}             zset   the shop's purges, by the microsecond of the request       30 days after the last write
-    b:{S}:<tag>       hash   how fast a Page's Graph calls may be, when they may go on  1 min after the calls may go on
+    b:{S}:<tag>       hash   pace of a Page's Graph calls, and the end of a hold        1 min after the calls may go on
     f:{S}:<tag>       string the progress of a Page's healing                           5 days after the last write
     g:{S}:<tag>       zset   tags of the conversations that this healing has finished   5 days after the last write
     hold:app          string stops all Graph calls while it exists                      as Facebook says
@@ -34,7 +34,7 @@ one script can use all of them. The keys of the watchlist share another slot.
     {watch}:unhealed  zset   watched Pages, by their number of refused conversations    30 days after the last write
     {watch}:beat      string the last time when any replica was running                 30 days after the last write
     {watch}:outage    string the beginning and the end of the last outage               5 days
-    {watch}:spread    string number of Pages that have a check after an outage           30 days after the last write
+    {watch}:spread    string how far the checks after an outage are spread               30 days after the last write
     deletion:<code>   hash   a person's deletion request: its time, its open purges     90 days
     purges            zset   purges with messages left to erase, for any replica        30 days after the last write
     probe:{<n>}       string shows that a server accepts writes                         1 min
@@ -69,10 +69,10 @@ PROBE_SECONDS: Final = 60
 """Life of the key that a readiness check writes."""
 
 RECEIPT_SECONDS: Final = 30 * 24 * 60 * 60
-"""Limit: time that the receipt of a purge is kept. Long enough to fetch it and keep it elsewhere."""
+"""Limit: time that the receipt of a purge is kept. This is long enough to fetch the receipt and keep it elsewhere."""
 
 DELETION_SECONDS: Final = 90 * 24 * 60 * 60
-"""Limit: time that a person can look up a deletion request. This is three times as long as for a receipt. Facebook
+"""Limit: time in which a person can look up a deletion request. This is three times as long as for a receipt. Facebook
 keeps its own lists of these requests for 60 days."""
 
 PAGE: Final = b"page:"
@@ -90,15 +90,15 @@ content and no customer."""
 
 AUDIT_ENTRIES: Final = 20_000
 """Limit: entries of a shop's audit log; older entries are removed. A usual entry has about 70 bytes, so the log has
-about 1.4 MB. With the largest entries (400 bytes) it has 8 MB. A caller that reads all the time makes 2,160 entries in
-90 days. The service also writes each entry to its own log."""
+about 1.4 MB. With the largest entries (400 bytes) it has 8 MB. A caller that reads all the time makes one entry per
+hour: 2,160 in 90 days. The service also writes each entry to its own log."""
 AUDIT_OPEN: Final = 1_000
 """Limit: kinds of reads that are counted for one shop in an hour. Above this number the counts are written into the log
-at once. So a caller with very many addresses cannot fill this key."""
+at once. So a caller with very many addresses cannot make the key `o:{S}` large."""
 
 ID_BYTES: Final = 12
-"""96 bits: the chance that two of a million messages of one shop collide is 6e-18. 8 bytes would save 15 bytes per
-message (docs/adr/0002)."""
+"""96 bits: the chance that two of a million messages of one shop collide is 6e-18. Ids of 8 bytes would save 15 bytes
+of memory per message (docs/adr/0002)."""
 PAGE_TAG_BYTES: Final = 6
 CONVERSATION_TAG_BYTES: Final = 8
 """A shop has few Pages (48 bits are enough) and up to millions of conversations (64 bits)."""
@@ -137,8 +137,8 @@ OUTAGE_SECONDS: Final = MAX_TTL_SECONDS
 
 SLOTS: Final = 16_384
 MARKS: Final = 64
-"""Marks of a cluster: the slots are divided into 64 equal parts, and each part has one mark. So a node with 512 slots
-in a row has at least one mark."""
+"""Number of marks of a cluster. The slots are divided into 64 equal parts, and each part has one mark. So a node with
+512 slots in a row has at least one mark."""
 
 RECEIPTS: Final = b"r:"
 PURGE: Final = b"j:"
@@ -189,7 +189,7 @@ class ShopKeys:
         self.of_put = (*of_writes, self.blocked, self.changes)
         """The keys of `put.lua`."""
         hash_key = blake2b(shop.encode(), digest_size=32).digest()
-        # Each hasher gets its key once and is copied for each use, which costs half as much as a new hasher.
+        # Each hasher gets its key once and is copied for each use. A copy takes half as much CPU time as a new hasher.
         self._new_id = blake2b(digest_size=ID_BYTES, key=hash_key).copy
         self._new_page_tag = blake2b(digest_size=PAGE_TAG_BYTES, key=hash_key).copy
         self._new_conversation_tag = blake2b(digest_size=CONVERSATION_TAG_BYTES, key=hash_key).copy
@@ -210,7 +210,7 @@ class ShopKeys:
         return _without_nul(hashed.digest())
 
     def tap_id(self, conversation: ConversationId, title: str, second: int) -> bytes:
-        """Returns the id of the tombstone that a tap leaves when it came without a message id and is purged.
+        """Returns the id of the tombstone of a purged tap that came without a message id.
 
         Facebook lists such a tap under an id of Facebook's own, with the button's title as text and the time (Unix
         seconds).
@@ -274,8 +274,8 @@ def _without_nul(hash_: bytes) -> bytes:
 
 
 def shop_keys(shop: ShopId) -> ShopKeys:
-    """Returns the keys of a shop. The keys of busy shops are cached. Those of a long shop id are not, so the cache has
-    at most about 20 MB.
+    """Returns the keys of a shop. The keys of busy shops are cached. The keys of a shop with a long id are not cached,
+    so the cache has at most about 20 MB.
     """
     return _cached_keys(shop) if len(shop) <= CACHED_ID_LENGTH else ShopKeys(shop)
 

@@ -1,5 +1,5 @@
--- Code that several scripts share. A script gets the blocks that its line USES names (cache/scripts.py).
--- A block begins with `--- name`. A word in capitals is a constant from cache/keys.py or cache/codec.py.
+-- Code that several scripts share. A script gets the blocks that are listed in its line USES.
+-- A block begins with `--- name`. A word in capitals is a constant of Python (cache/scripts.py).
 
 --- now
 -- The server's time in microseconds.
@@ -26,7 +26,8 @@ local function newest_in(key)
 end
 
 --- secret
--- A shop's secret is over if it was erased, or if values were stored under it and no such value is kept any more.
+-- A shop's secret is over if there is none, if it was erased, or if it has sealed values and none of them is kept any
+-- more.
 local function is_over(secret, used, index, edits)
   return string.byte(secret or '') ~= SEALED or used and redis.call('EXISTS', index, edits) == 0
 end
@@ -48,8 +49,8 @@ local function trim(key, age)
 end
 
 --- purges
--- Returns a function of a Page tag and a conversation tag. A purge hides the messages stored at or before its result
--- (µs). After the time `narrow` (µs), purges of less than the shop hide nothing any more.
+-- Returns a function that takes a Page tag and a conversation tag, and returns a moment (µs). Purges hide the messages
+-- that were stored at this moment or before. After the time `narrow` (µs), only purges of the whole shop hide messages.
 local function purges(tag, watermark, narrow)
   watermark = tonumber(watermark or 0)
   if tonumber(narrow or 0) <= now then
@@ -68,21 +69,21 @@ local function purges(tag, watermark, narrow)
 end
 
 --- pause
--- Returns whether a pause holds. Its field is absent or 0 for no pause, 1 until the shop resumes, or the time of its
--- end (ms).
+-- Returns whether a pause holds. The field is absent or 0 (no pause), 1 (a pause until the shop resumes), or the time
+-- when the pause ends (ms).
 local function is_paused(field) return field == '1' or tonumber(field or 0) * 1000 > now end
 
 --- staff_mark
 -- The mark that staff have given a conversation. Its value begins with its moment (µs, 16 digits).
 local function staff_mark_key(tag, conversation) return STAFF_MARK_KEY .. tag .. ':' .. conversation end
 
--- Returns the value, or nil if there is none after the moment `purged`.
+-- Returns the mark's value; nil if there is no mark, or if it was made at the moment `purged` or before.
 local function staff_mark(tag, conversation, purged)
   local value = redis.call('GET', staff_mark_key(tag, conversation))
   if value and tonumber(string.sub(value, 1, 16)) > tonumber(purged) then return value end
 end
 
--- Erases the mark that a purge of this moment has hidden.
+-- Erases a conversation's mark if a purge of the moment `purged` has hidden it.
 local function erase_staff_mark(tag, conversation, purged)
   if not staff_mark(tag, conversation, purged) then redis.call('UNLINK', staff_mark_key(tag, conversation)) end
 end

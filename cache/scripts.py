@@ -15,7 +15,8 @@ from cache.registry import page_fields
 from cache.server.connection import Script
 
 TRIMMED: Final = 5_000
-"""Expired index entries that one call removes: about 2 ms. One write in 16 does so. A write adds at most 250."""
+"""Largest number of expired index entries that one call removes. This takes about 2 ms. One write in 16 removes
+entries. A write adds at most 250 entries."""
 
 _CONSTANTS: Final[dict[str, int | bytes]] = {
     "MESSAGE": codec.MESSAGE,
@@ -90,7 +91,8 @@ def _source(name: str) -> str:
 
 
 def _value(word: re.Match[str]) -> str:
-    """Returns a constant as Lua writes it. A local variable for it would cost time in each function that uses it."""
+    """Returns a constant as Lua writes it. A local variable for the constant would take time in each function that uses
+    it."""
     value = _CONSTANTS.get(word[0], word[0])
     return value if isinstance(value, str) else str(value) if isinstance(value, int) else f"'{value.decode()}'"
 

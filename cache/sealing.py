@@ -68,9 +68,10 @@ class Sealer:
         return self._seal(plain, self._new_nonce(NONCE_BYTES), shop, purpose, place)
 
     def reseal(self, sealed: bytes, *, shop: ShopId, purpose: str, place: str) -> bytes:
-        """Returns the same plain value, sealed with the first key. The nonce stays: it can be the value's id.
+        """Returns the same plain value, sealed with the first key. The nonce does not change, because it can be the
+        value's id.
 
-        A nonce must not seal two values with one key. Here the nonce seals the same value and gives the same bytes.
+        A nonce must not seal two values with one key. Here the nonce seals the same value again, which is safe.
 
         Raises:
             SealBroken: we do not have its key, it was sealed for another place, or it is damaged.

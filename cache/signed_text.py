@@ -1,8 +1,9 @@
 """Short texts that the service gives to callers and verifies when they come back: cursors, event ids, tickets. Pure.
 
-A text is base64url of its content and of a MAC (keyed BLAKE2b, 16 bytes) over shop and content. The key is made from
-one of SEAL_KEYS for one purpose: the first key signs, and every key verifies. So a text is valid on every replica, and
-stays valid after a change of keys. Others cannot make such a text, and a text is valid for one shop and one purpose.
+A text is the base64url form of its content and of a MAC (keyed BLAKE2b, 16 bytes) over shop and content. The key is
+made from one of SEAL_KEYS for one purpose: the first key signs, and every key verifies. So a text is valid on every
+replica, and stays valid after a change of keys. Others cannot make such a text, and a text is valid for one shop and
+one purpose.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -19,11 +20,12 @@ from domain.secret import Secret
 
 MAC_BYTES: Final = 16
 LONGEST: Final = 128
-"""Characters. The service's texts have at most 64. A longer text is not decoded."""
+"""Largest number of characters. The service's texts have at most 64. A text of more than 128 is not decoded."""
 
 
 class SignedText:
-    """Writes and reads the texts of one purpose. Its keys do not depend on the shop, so false texts fill no cache."""
+    """Writes and reads the texts of one purpose. Its keys do not depend on the shop, so texts with made-up shops fill
+    no cache."""
 
     def __init__(self, seal_keys: Sequence[Secret], purpose: str) -> None:
         self._keys = signing_keys(seal_keys, purpose)

@@ -1,9 +1,9 @@
 """A shop's audit log in Redis: appends and reads entries.
 
-A change is an entry of a stream, `d:{S}`. Reads are counted in a hash, `o:{S}`, for each hour, action, subject and
-address, over all replicas. After the hour, each count becomes one entry (`audit.lua`, the sweeper). Before the log is
-read, every count becomes an entry. The stream keeps a limited number of the newest entries. Readers see the entries of
-the last 90 days.
+Each change is one entry of the stream `d:{S}`. The hash `o:{S}` counts the reads of all replicas for each hour, action,
+subject and address. After the hour, each count becomes one entry (`audit.lua`, the sweeper). Before the log is read,
+every count becomes an entry. The stream keeps only the newest entries, up to a limited number. Readers see the entries
+of the last 90 days.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -23,7 +23,7 @@ from domain.query import Slice
 DAY: Final = 86_400
 
 WALK_ENTRIES: Final = 500
-"""Entries read in one step of a walk: about 100 KB."""
+"""Entries that one step of a walk reads. They have about 100 KB."""
 
 Stored = tuple[bytes, dict[bytes, bytes]]
 
@@ -47,8 +47,9 @@ class AuditLog:
         self._now = now
 
     async def append(self, shop: ShopId, access: Access, *, times: int = 1, since: int | None = None) -> None:
-        """Record an access. When this returns, the access is in the log. `since` is in milliseconds, by default now.
-        A change is a log line too. The caller decides which reads are log lines.
+        """Record an access. When this returns, the access is in the log. `since` is the time of the first access in
+        milliseconds; by default it is now. A change is also written to this process's log. The caller decides which
+        reads are written there.
 
         Raises:
             RateReached: the access is a change, and the shop has used up its changes of today.
@@ -86,7 +87,7 @@ class AuditLog:
         return Slice([_entry(one) for one in found[:limit]], next_cursor)
 
     async def walk(self, shop: ShopId) -> AsyncIterator[list[Entry]]:
-        """Yields all entries in groups, the oldest first, also entries that are added during the walk."""
+        """Yields all entries in groups, the oldest first. Entries that are added during the walk come too."""
         await self._close(shop)
         after = self._kept_since()
         while found := await self._range("XRANGE", shop, after, "+", WALK_ENTRIES):
@@ -94,7 +95,7 @@ class AuditLog:
             after = f"({found[-1][0].decode()}"
 
     async def _close(self, shop: ShopId) -> None:
-        """Write the counts so far as entries, so that a reader sees them."""
+        """Write the present counts as entries, so that a reader sees them."""
         keys = shop_keys(shop)
         await self._connection.run(AUDIT_CLOSE([keys.audit_reads, keys.audit], [1]), tries=2)
 
@@ -120,8 +121,8 @@ def _entry(stored: Stored) -> Entry:
 
 
 def _allowed(access: Access) -> tuple[int, int]:
-    """Returns the allowed changes per day (0: not counted), and the microseconds until one more change is allowed (0:
-    never)."""
+    """Returns the number of allowed changes per day (0: changes are not counted). Above this number, one more change is
+    allowed each time the second value has passed, in microseconds (0: no more changes)."""
     if not access.limited:
         return 0, 0
     pause = max(1, limits.DELETION_PAUSE_SECONDS * 1_000_000) if access.action == "purgeMessages" else 0

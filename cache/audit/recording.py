@@ -1,12 +1,12 @@
-"""Records accesses in the shop's audit log before they continue. Most reads are only counted.
+"""Records accesses in the shop's audit log before the accesses continue. Most reads are only counted.
 
 Each change has its own entry. Reads are alike if they have the same shop, subject, action and address. The first of
 such reads in each hour is recorded before its answer. The other reads of the hour are counted here, and the count is
 recorded once per minute. So a killed process loses at most the counts of the last minute. The fact that a caller has
 read is never lost.
 
-Each change, the first read of an hour, and the number of reads at the end of the hour are log lines too. If the
-operator collects the log lines (docs/operate.md), a person with write access to Redis cannot change this copy.
+Each change, the first read of an hour, and the number of reads at the end of the hour are also written to the process's
+log. If the operator collects this log (docs/operate.md), a person with write access to Redis cannot change the copy.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ HOUR: Final = 3600
 FLUSH_SECONDS: Final = 60.0
 """Seconds between two recordings of the counts."""
 MOST_FOLDS: Final = 10_000
-"""Kinds of reads that are counted at the same time, about 300 bytes each. If there are more, each read of another kind
-is recorded before its answer."""
+"""Largest number of kinds of reads that are counted at the same time. Each kind takes about 300 bytes. If there are
+more kinds, each read of a further kind is recorded before its answer."""
 
 log = structlog.get_logger()
 
@@ -42,8 +42,8 @@ class Log(Protocol):
 
 @dataclass(slots=True)
 class _Fold:
-    """Similar reads of one hour. `total` is the number of recorded reads. `counted` is the number of reads that are not
-    recorded yet, and `since` is the time of the first of them. The hour ends at `ends`, by the monotonic clock.
+    """Reads of one hour that are alike. `total` is the number of recorded reads. `counted` is the number of reads that
+    are not recorded yet, and `since` is the time of the first of them. The hour ends at `ends`, by the monotonic clock.
     """
 
     ends: float

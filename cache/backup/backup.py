@@ -1,8 +1,8 @@
 """Makes backups of the registry, blocked customers, receipts, purge marks and the watchlist. A backup has no messages.
 
-So a restore cannot bring back purged messages. For each erased message, a backup has its empty value, so that the
-message is refused when Facebook sends it again. A backup does not have a shop's secret, because with this secret a
-reader could decrypt messages in other copies of the data.
+So a restore cannot bring back purged messages. For each erased message, a backup has the empty value that replaced it,
+so that the message is refused when Facebook sends it again. A backup does not have a shop's secret, because with this
+secret a reader could decrypt messages in other copies of the data.
 """
 
 import asyncio
@@ -49,7 +49,8 @@ AT_ONCE: Final = 100
 
 
 class Backup:
-    """Makes and restores backups. `new_bytes` returns the given number of random bytes, `now` Unix milliseconds.
+    """Makes and restores backups. `new_bytes` returns the given number of random bytes, `now` returns Unix
+    milliseconds.
 
     Every method raises `Unavailable` when Redis is unavailable.
     """
@@ -87,7 +88,7 @@ class Backup:
                 progress(len(keys))
             if not pages:
                 raise BackupRefused("This Redis has no Page: there is nothing to back up. Is REDIS_URL the right one?")
-            # Pages are last: when they are restored, deliveries find their shop and are stored.
+            # The Pages come last, because deliveries of a Page are stored as soon as the Page is restored.
             for first in range(0, len(pages), PAGES_AT_ONCE):
                 for part in await self._read(pages[first : first + PAGES_AT_ONCE]):
                     file.write(part)
@@ -113,13 +114,13 @@ class Backup:
     async def _parts(self, key: bytes) -> list[BackupPart]:
         parts = [part async for part in read_parts(self._connection, key)]
         if key.startswith(MESSAGE):
-            return [part for part in parts if not part.items[0][1]]  # the key may have a message again
+            return [part for part in parts if not part.items[0][1]]  # a message may be stored there meanwhile
         if key.startswith(SHOP):
             parts = [replace(part, items=[item for item in part.items if item[0] != SECRET_FIELD]) for part in parts]
         return [part for part in parts if part.items]
 
     def verify(self, path: Path) -> int:
-        """Check a backup and return its number of items. `restore` reports progress for the same number.
+        """Check a backup and return its number of items. `restore` reports its progress up to this number.
 
         Raises:
             BackupRefused: the file is not a complete backup, or no key can decrypt it.
@@ -127,8 +128,9 @@ class Backup:
         return sum(len(part.items) for block in read_backup(path, self._sealer) for part in block)
 
     async def restore(self, path: Path, progress: Progress, *, force: bool = False) -> int:
-        """Restore a backup into an empty Redis and return the backup's number of Pages. With `force`, Redis may have
-        data. Existing data do not change. Then repeat the purges of the journal, and request a healing of every Page.
+        """Restore a backup into an empty Redis and return the backup's number of Pages. With `force`, Redis may already
+        have data, which do not change. After the backup, this repeats the purges of the journal, and makes every Page
+        due for healing.
 
         Raises:
             BackupRefused: the file is not a complete backup, or Redis is not empty.

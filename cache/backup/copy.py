@@ -1,7 +1,7 @@
 """Copies everything to another Redis, a single server or a cluster, and compares both afterwards.
 
-Each key is copied as the server dumps it, with its expiry time (deadline) to the millisecond. Then the content of every
-key is read from both and compared. Keys that only running processes use are not copied.
+Each key is copied in the form of DUMP, with its expiry time (deadline), exact to the millisecond. Then the content of
+every key is read from both servers and compared. Keys that only running processes use are not copied.
 """
 
 from collections.abc import Callable
@@ -51,7 +51,8 @@ class Copy:
         self._now = now
 
     async def run(self, progress: Progress) -> int:
-        """Copy every key and return how many were copied. Then write the target's marks: a cluster has more marks.
+        """Copy every key, write the target's marks, and return how many keys were copied. A cluster has more marks than
+        a single server.
 
         Raises:
             CopyRefused: the target is not empty, or cannot read the dumps of the source.

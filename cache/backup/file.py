@@ -2,9 +2,9 @@
 
     "page-inbox backup 1\n", 16 random bytes of this file, then per block: 4 bytes of length, the encrypted block
 
-A block is a list of parts (cache/backup/records.py) as zlib-compressed JSON. Its bytes are written as Latin-1. The
-encryption includes the block's number and the 16 bytes, so a block cannot be moved, removed, or taken from a different
-backup.
+A block is a list of parts (cache/backup/records.py) as zlib-compressed JSON. In this JSON each byte of a key or value
+is one character (Latin-1). The encryption includes the block's number and the 16 bytes, so a block cannot be moved,
+removed, or taken from a different backup.
 """
 
 import os

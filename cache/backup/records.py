@@ -20,14 +20,15 @@ PART: Final = 500
 Items = list[tuple[bytes, bytes]]
 
 Progress = Callable[[int], None]
-"""Called with the number of keys or items that were done since the last call."""
+"""A function that gets the number of keys or items that were handled since its last call."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackupPart:
     """A part of a key's content. `deadline` is the expiry time in Unix milliseconds, -1 for a permanent key.
 
-    `items`: fields and values of a hash; members and scores of a sorted set; for a string, one value with the name "".
+    `items`: fields and values of a hash; members and scores of a sorted set; ids and fields of a stream's entries; for
+    a string, one value with the name "".
     """
 
     key: bytes
@@ -37,7 +38,7 @@ class BackupPart:
 
 
 async def read_parts(connection: Connection, key: bytes) -> AsyncIterator[BackupPart]:
-    """Yields the content of a key, and nothing for a missing key.
+    """Yields the parts of a key's content. A missing key has no parts.
 
     Raises:
         Unavailable: the key cannot be read.

@@ -11,7 +11,7 @@ from typing import Final
 from cache.errors import EmbeddedRefused
 
 HANDOVER_SECONDS: Final = 10.0
-"""Longest wait in seconds for a server whose parent has ended. The server still writes its last data to disk."""
+"""Longest wait in seconds for a server whose parent has ended. Meanwhile this server writes its last data to disk."""
 
 _POLL_SECONDS: Final = 0.005
 
@@ -21,8 +21,7 @@ def claim(directory: Path) -> int:
 
     A missing directory is created. Other users get no access to the directory. The lock ends when the last process with
     the file ends. If the owner of the lock was killed and its server still runs, this waits. If the owner runs, this
-    raises an error.
-    Raises EmbeddedRefused, `directory_unusable` or `directory_in_use`.
+    raises an error. Raises EmbeddedRefused with the reason `directory_unusable` or `directory_in_use`.
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ there are threads.
 
 
 def tethered(command: Sequence[str]) -> list[str]:
-    """Returns `command` in a form in which the kernel sends it a SIGTERM when this process ends.
+    """Returns a command that executes `command`. The kernel sends it a SIGTERM when this process ends.
 
     This works on Linux only. The kernel also sends the signal when the thread that started the command ends (prctl(2),
     PR_SET_PDEATHSIG), so start it from the main thread. On other systems this returns `command` unchanged.
@@ -39,13 +39,14 @@ def tethered(command: Sequence[str]) -> list[str]:
 def spawn(
     command: Sequence[str], *, log: Path, keep_open: int, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    """Start `command`. It writes its output to `log`, inherits the open file `keep_open`, and gets this process's
-    environment with `environment` added.
+    """Start `command` as a new process. The new process writes its output to `log`, inherits the open file `keep_open`,
+    and gets this process's environment with `environment` added.
 
-    On Linux it ends with this process (`tethered`). On other systems the caller stops it at exit. Raises OSError.
+    On Linux the new process ends when this process ends (`tethered`). On other systems the caller stops it at exit.
+    Raises OSError.
     """
     log.touch(mode=0o600)
-    with log.open("wb") as output:  # the log of one run only
+    with log.open("wb") as output:  # the log has the output of one run only
         return subprocess.Popen(  # noqa: S603 - our own arguments, no shell
             tethered(command),
             stdin=subprocess.DEVNULL,

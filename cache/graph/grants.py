@@ -1,9 +1,9 @@
 """Records the person who granted each Page's token. If a person removes the app or asks for deletion, their Pages are
-found with this.
+found with this record.
 
-A person is an app-scoped id. The store keeps only a keyed hash of this id, with a key made from `SEAL_KEYS`. So a
-person cannot be found in a copy of Redis by trying ids. The first key makes the hash, and all keys are tried. The daily
-check of a Page writes the hash again with the first key.
+Facebook names a person by an app-scoped id. The store keeps only a keyed hash of this id, with a key made from
+`SEAL_KEYS`. So it is useless to try ids against a copy of Redis. The first key makes the hash. A search uses all keys.
+The daily check of a Page writes the hash again with the first key.
 """
 
 import hmac
@@ -36,11 +36,12 @@ class Grants:
         )
 
     async def granted(self, page: PageId, person: str | None, at_ms: int, /) -> None:
-        """Record that this person granted the Page's token now; None if the person is unknown."""
+        """Record that this person granted the Page's token at this time. `person` is None for an unknown person."""
         await self._note(page, person, at_ms, keep=0)
 
     async def still_granted(self, page: PageId, person: str, at_ms: int, /) -> None:
-        """Record that this person granted the Page's token: at the recorded time, or now if no time is recorded."""
+        """Record that this person granted the Page's token. If a time is recorded for this person, it stays. Else the
+        time is `at_ms`."""
         await self._note(page, person, at_ms, keep=1)
 
     async def pages_of(self, person: str, until_ms: int, /) -> list[PageId]:

@@ -1,4 +1,4 @@
-"""The progress of each Page's healing: a record of the run, and the conversations that it has finished.
+"""The progress of each Page's healing: a record of the run, and the conversations that the run has finished.
 
 The record contains Facebook's ids of refused conversations, so it has an expiry time. Finished conversations are kept
 as keyed hashes. Both keys are deleted when the Page is disconnected (`hide.lua`).
@@ -15,7 +15,7 @@ from domain.heal import Heal, Unhealed
 from domain.ids import ConversationId, PageId, ShopId
 
 HEAL_SECONDS: Final = MAX_TTL_SECONDS
-"""Life of the record after the last write. Older missed messages would not be stored."""
+"""Life of the record after the last write. Messages that were missed earlier have expired, and are not stored."""
 
 
 class Heals:
@@ -31,13 +31,13 @@ class Heals:
         try:
             body = orjson.loads(raw or b"null")
             refused = tuple(Unhealed(**one) for one in body.pop("unhealed"))
-            body.pop("tries", None)  # earlier records have this member, which nothing used
+            body.pop("tries", None)  # records of earlier versions have this member, which is not used
             return Heal(**body, unhealed=refused)
         except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
             return None
 
     async def write(self, shop: ShopId, page: PageId, heal: Heal, visited: list[str], /) -> None:
-        """Record the run, and the conversations that it has finished since the last call."""
+        """Record the run, and the conversations that the run has finished since the last call."""
         keys = shop_keys(shop)
         run = heal.began_at if heal.status == "running" else ""
         tags = [_tag(keys, one) for one in visited]
@@ -47,7 +47,7 @@ class Heals:
         await self._connection.run(NOTE_SCORE([WATCH_UNHEALED], [WATCH_SECONDS, page, count]), tries=2)
 
     async def visited(self, shop: ShopId, page: PageId, heal: Heal, conversations: list[str], /) -> set[str]:
-        """Returns the given conversations that this run has finished."""
+        """Returns those of the given conversations that this run has finished."""
         keys = shop_keys(shop)
         tags = [_tag(keys, one) for one in conversations]
         runs = await self._connection.command("ZMSCORE", keys.heal_visited(page), *tags)

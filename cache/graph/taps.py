@@ -15,18 +15,20 @@ from domain.query import MessageQuery
 
 PAGE: Final = 100
 MOST_PAGES: Final = 20
-"""List pages of one conversation: 2,000 messages, the most that healing fetches."""
+"""Largest number of list pages that are read of one conversation. They have 2,000 messages. Healing fetches at most as
+many."""
 
 
 class Taps:
-    """Finds such taps. Raises `Unavailable` when Redis is unavailable, or has lost the shop."""
+    """Finds taps without a message id. Raises `Unavailable` when Redis is unavailable, or has lost the shop."""
 
     def __init__(self, reader: Reader, connection: Connection) -> None:
         self._reader = reader
         self._connection = connection
 
     async def without_id(self, shop: ShopId, conversation: ConversationId, since: int, /) -> list[tuple[int, str]]:
-        """Returns the time (milliseconds) and title of each such tap that a conversation has received since then."""
+        """Returns the time (milliseconds) and title of each tap without an id that a conversation has received since
+        `since`."""
         found: list[tuple[int, str]] = []
         cursor: str | None = None
         for _ in range(MOST_PAGES):
@@ -42,8 +44,8 @@ class Taps:
         return found
 
     async def purged(self, shop: ShopId, messages: Sequence[Message], /) -> set[MessageId]:
-        """Returns the messages that are such taps and were purged as single messages: one message for each purged
-        tap."""
+        """Returns the ids of those messages that are taps without an id in the webhook, and were purged as single
+        messages. Each purged tap gives one id."""
         keys = shop_keys(shop)
         possible: dict[bytes, MessageId] = {}
         # Graph gives whole seconds. They may differ from the webhook's time by one second.

@@ -1,7 +1,8 @@
 """The list of Pages to be checked, shared by all replicas, and the times when no replica accepted deliveries.
 
-It contains only Page ids and statuses. All times are Unix milliseconds by the caller's clock. The keys share a slot, so
-each change is one step. Each change sets later expiry times for the keys.
+It contains Page ids, statuses, times and numbers. It contains persons only as keyed hashes. All times are Unix
+milliseconds by the caller's clock. The keys share a slot, so each change is one step. Each change sets later expiry
+times for the keys.
 """
 
 from typing import Final
@@ -31,7 +32,7 @@ NEAR: Final = 60 * 60 * 1000
 finished yet."""
 
 SPREAD_PER_CALL: Final = 500
-"""Pages that one script call makes due: about a millisecond of the server's time."""
+"""Pages that one script call makes due. The call takes about a millisecond of the server's time."""
 
 STATUSES: Final[tuple[PageStatus, ...]] = ("connected", "unsubscribed", "reconnect")
 """Statuses of watched Pages. A Page without a token is not watched."""
@@ -73,8 +74,8 @@ class Watchlist:
         return sum(score for _, score in scored(found))
 
     async def take(self, now_ms: int, lease_ms: int, count: int, /) -> list[PageId]:
-        """Returns at most `count` Pages that are due, the longest due first. They are due again when the lease ends.
-        Until then no other replica gets them.
+        """Returns at most `count` Pages that are due, first those that became due first. They are due again when the
+        lease ends. Until then no other replica gets them.
         """
         # The call is not repeated, because a repeat would take more Pages. If the answer was lost, its Pages are due
         # after their lease.
@@ -91,9 +92,9 @@ class Watchlist:
         return {status: int(fields.get(status.encode(), 0)) for status in STATUSES}
 
     async def beat(self, now_ms: int, longest_ms: int, spread_ms: int, /) -> Outage | None:
-        """Record that a replica is running. Returns the outage that ends now, if the last beat of any replica is older
-        than `longest_ms`: only the first caller gets it. Then every Page becomes due, spread evenly over `spread_ms`. A
-        Page that is due sooner is not changed. If this is interrupted, the next beat continues. The very first beat
+        """Record that a replica is running. If the newest beat of all replicas is older than `longest_ms`, an outage
+        ends now. Only the first caller gets this outage. Then every Page becomes due within `spread_ms`, evenly spread.
+        A Page that is due sooner is not changed. If this is interrupted, the next beat continues. The very first beat
         ends no outage.
         """
         return await self._beat(now_ms, longest_ms, spread_ms, "")
@@ -111,7 +112,8 @@ class Watchlist:
         return Outage(int(began), now_ms) if began else None
 
     async def outage(self) -> Outage | None:
-        """Returns the last outage. Outages less than an hour apart count as one, from the beginning of the first."""
+        """Returns the last outage. Outages less than an hour apart count as one outage, which begins with the first of
+        them."""
         found = await self._connection.command("GET", WATCH_OUTAGE)
         if found is None:
             return None

@@ -1,9 +1,9 @@
 """Subscriptions to the shops' channels, over one connection to each node of the store.
 
-An announcement never contains a stored message. It is `+` with the time of the shop's newest stored change, or `*` with
+An announcement never contains a stored message. It is `+` and the time of the shop's newest stored change, or `*` and
 sealed live events, which are not stored. If the connection or the node fails, announcements may be lost. So followers
-also read the store from time to time. The channels are sharded (SSUBSCRIBE, Redis 7): each is in its shop's slot, so
-the cluster's other nodes do not get its announcements.
+also read the store from time to time. The channels are sharded (SSUBSCRIBE, Redis 7): each channel is in its shop's
+slot, so the cluster's other nodes do not get its announcements.
 """
 
 import asyncio
@@ -21,7 +21,8 @@ from cache.server.dedicated import Dedicated, dedicated, node_of
 from domain.ids import ShopId
 
 IDLE_SECONDS: Final = 10.0
-"""A node that sends nothing for this time gets a PING. After the same time without an answer it counts as lost."""
+"""A node that sends nothing for this time gets a PING. If the node does not answer within the same time, it counts as
+lost."""
 AGAIN_SECONDS: Final = 0.5
 LONGEST_SECONDS: Final = 8.0
 """Waits before the next try to reach a node. Each wait is twice the last one, up to LONGEST_SECONDS."""
@@ -142,10 +143,10 @@ class Announcements:
         return list(ended.values())
 
     async def _tend(self) -> None:
-        """Unsubscribe from channels that nothing follows, and find a connection for each subscription that has none."""
+        """Unsubscribe from channels without a follower, and find a connection for each subscription that has none."""
         taken: set[bytes] = set()
         for line in list(self._lines.values()):
-            with suppress(Unavailable):  # the line has ended; the next iteration opens a new one
+            with suppress(Unavailable):  # the connection has ended; the next iteration opens a new one
                 for channel in line.channels.keys() - self._subscriptions.keys():
                     await line.unsubscribe(channel)
             for channel, confirmed in line.channels.items():
@@ -167,9 +168,8 @@ class Announcements:
 
 
 class _Line:
-    """One connection to a node, and its channels: which were requested, and whether the node has confirmed each of
-    them. `ended` is set when the connection has ended, or the node has dropped a channel
-    because its slot moved.
+    """One connection to a node. `channels` has each requested channel, and whether the node has confirmed it. `ended`
+    is set when the connection has ended, or the node has dropped a channel because its slot moved.
     """
 
     def __init__(
@@ -185,7 +185,7 @@ class _Line:
         """Subscribe to a channel. The subscription is confirmed when the node has answered.
 
         Raises:
-            Unavailable: the line is lost.
+            Unavailable: the connection is lost.
         """
         self.channels[channel] = False
         await self._send("SSUBSCRIBE", channel)
@@ -236,7 +236,7 @@ class _Line:
             if subscription is not None:
                 subscription.confirm()
         elif what == b"sunsubscribe" and self.channels.get(channel):
-            # Its slot has moved to another node.
+            # The channel's slot has moved to another node.
             del self.channels[channel]
             if subscription is not None:
                 subscription.lose()

@@ -21,7 +21,7 @@ READ_SECONDS: Final = 3.0
 AGAIN_SECONDS: Final = 1.0
 """Time between two tries while Redis cannot be read."""
 SUBSCRIBE_SECONDS: Final = 1.0
-"""Time that a follower waits for its subscription. Then the follower begins without the subscription."""
+"""Longest time that a follower waits for its subscription. After this time it begins without the subscription."""
 
 Deliver = Callable[[Stretch], float | None]
 """Takes a stretch, and returns the seconds to wait before the next stretch."""
@@ -48,8 +48,8 @@ class Feed:
         self._subscribe_seconds = subscribe_seconds
 
     async def start(self, shop: ShopId, /, *, event_id: str | None, since: int | None) -> Start:
-        """Returns where a stream begins: after the event with this id; else with the messages received at `since`
-        (milliseconds) or later; else now.
+        """Returns where a stream begins: after the event with this id. Without an id, it begins with the messages
+        received at `since` (milliseconds) or later. Without both, it begins now.
 
         Raises:
             Unavailable: Redis is unavailable.
@@ -57,7 +57,7 @@ class Feed:
         return await self._timeline.start(shop, event_id, since)
 
     async def read(self, shop: ShopId, after: int, /) -> Stretch:
-        """Returns some of the events after a position, the next ones first.
+        """Returns some of the events after a position, the oldest first.
 
         Raises:
             Unavailable: Redis is unavailable.
@@ -72,7 +72,7 @@ class Feed:
         """Deliver each event after a position once, as soon as it comes, until cancelled.
 
         An empty stretch only moves the position. After the first stretch, live events come too. While Redis is
-        unreachable it waits, and then continues from its position.
+        unreachable, this waits. Then it continues from its position.
         """
         subscription = self._announcements.subscribe(shop)
         try:
@@ -81,7 +81,8 @@ class Feed:
                 try:
                     stretch = await self._timeline.read(shop, after)
                 except Unavailable:
-                    # Not logged, because a thousand followers would log it each second. The check of Redis logs it.
+                    # This error is not logged here, because a thousand followers would log it each second. The check of
+                    # Redis logs it.
                     await self._sleep(AGAIN_SECONDS)
                     continue
                 raise_if_cancelled()

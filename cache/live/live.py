@@ -28,10 +28,10 @@ from ops.metrics import Metrics
 WAITING: Final = 2_000
 """The maximum number of notices that wait to be sent. Above it, new notices are dropped."""
 AT_ONCE: Final = 50
-"""Notices sent together."""
+"""Notices that are sent together."""
 OWNERS_REMEMBERED: Final = 10_000
 PURPOSE: Final = "live-notice"
-"""This text differs from the text in the last release, so the two releases cannot decrypt each other's events."""
+"""An earlier release has another text here, so this release and the earlier one cannot decrypt each other's events."""
 
 log = structlog.get_logger()
 
@@ -103,7 +103,8 @@ class Live:
             self._metrics.live_notice("told", len(packed))
 
     async def _shop(self, page: PageId) -> ShopId | None:
-        """Returns the shop of a Page. A found Page is remembered while it is in the shop's record."""
+        """Returns the shop of a Page. The shop of a found Page is remembered until a call finds that the Page is not in
+        the shop's record any more."""
         shop = self._shops.get(page)
         if shop is None:
             shop = await self._registry.owner(page)

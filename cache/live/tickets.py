@@ -1,7 +1,7 @@
-"""Tickets for streams: signed texts, each for one connection, for callers who cannot send a token in a header.
+"""Tickets for streams. A ticket is a signed text for one connection of a caller that cannot send a token in a header.
 
-Addresses are stored in histories and logs, so they must not contain a token. A ticket is useless after its first use,
-and after 30 s. A text that is no ticket of this shop is refused without a call to Redis.
+Browsers and servers store addresses in histories and logs, so an address must not contain a token. A ticket is useless
+after its first use, and after 30 s. A text that is no ticket of this shop is refused without a call to Redis.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,8 +1,9 @@
 """A shop's timeline: its messages and their later changes, oldest first.
 
-Each message and each change has a moment, a number that is unique in a shop. Each new moment is larger than the last,
-and is set in the step of the write. So a reader at a position has read everything before, and continues without a gap
-or a repetition. A message is read in its present state. Messages that were erased or purged meanwhile are left out.
+Each message and each change has a moment, a number that is unique in a shop. Each new moment is larger than all earlier
+ones, and is set in the same step as the write. So a reader at a position has read everything before the position, and
+continues without a gap or a repetition. A message is read in its present state. Messages that were erased or purged
+meanwhile are left out.
 """
 
 from typing import Final
@@ -27,15 +28,16 @@ from domain.stream import PurgeEvent, Start, StreamEvent, StreamEventName, Stret
 from domain.turn import Turns
 
 LOOKS_PER_READ: Final = 200
-"""Entries that one script call looks at: about half a millisecond of the server's time."""
+"""Entries that one script call looks at. The call takes about half a millisecond of the server's time."""
 READ_BYTES: Final = 256 * 1024
 """Limit: bytes of events that are read from the store at once for a stream; one single event may have more. A short
-value of Redis can become a long JSON."""
+value of Redis can become a long JSON, because values are compressed."""
 BACKLOG: Final = 50_000
-"""Largest number of missed messages that a resumed stream sends. A viewer that missed more begins with new ones."""
+"""Largest number of missed messages that a resumed stream sends. The stream of a viewer that has missed more begins
+with new messages."""
 SLACK: Final = 600_000_000
 """Microseconds by which a position stays behind the server's clock while nothing is stored. If the clock is set back by
-less, no moment is used twice."""
+less than this, new moments are still after the position, and no event is missed."""
 
 _NAMES: Final[dict[bytes, StreamEventName]] = {
     b"m": "message",
@@ -44,7 +46,7 @@ _NAMES: Final[dict[bytes, StreamEventName]] = {
     b"p": "purge",
     b"k": "marked",
 }
-"""The events, by the letter that `follow.lua` replies."""
+"""The names of the events, by the letter that `follow.lua` replies."""
 _SMALL: Final = 200
 """Bytes that are counted for an event that is not a message."""
 
@@ -75,13 +77,13 @@ class Timeline:
         self._turns = turns
 
     async def read(self, shop: ShopId, after: int) -> Stretch:
-        """Returns some of the events after a position, the next ones first. At the present end the stretch is empty."""
+        """Returns some of the events after a position, the oldest first. If there are none, the stretch is empty."""
         stretch, _, _ = await self._look(shop, after)
         return stretch
 
     async def start(self, shop: ShopId, event_id: str | None, since: int | None) -> Start:
-        """Returns where a stream begins: after the event with this id; else with the messages received at `since`
-        (milliseconds) or later; else now.
+        """Returns where a stream begins: after the event with this id. Without an id, it begins with the messages
+        received at `since` (milliseconds) or later. Without both, it begins now.
         """
         _, now, server_time = await self._look(shop, None)
         oldest = server_time - self._ttl * 1_000_000

@@ -5,7 +5,7 @@ One script call contains the messages of several shops. On a cluster, a call con
 because the keys of a call must share a slot. If the answer of a write was lost, the write is sent again. Each value
 contains a nonce, with which `put.lua` distinguishes a repeated write from a duplicate message.
 
-Values are sealed when they are sent, under the secret of their route. If the shop has another secret at that time,
+Values are sealed when they are sent, with the secret of their route. If the shop has another secret at that time,
 `put.lua` stores nothing, and the outcomes are the same as for an unknown Page. The caller then looks the Page up again.
 """
 
@@ -90,7 +90,7 @@ class Batches:
 
     def add(self, route: PageRoute, rows: list[Row], settle: Settle) -> None:
         """Store these messages of one shop, at most CALL_MESSAGES. The caller has called `admit`. Later `settle` is
-        called once. It gets their outcomes in order, or an error if some of them may not be stored.
+        called once. It gets the messages' outcomes in order, or an error if it is unknown whether all are stored.
 
         Raises:
             Unavailable: the messages are not accepted; `settle` gets nothing.
@@ -158,11 +158,12 @@ class Batches:
                 self._queue.fail(part.puts, error)
 
     async def _checked(self, part: Part, reply: Reply | Unavailable) -> list[Outcome]:
-        """Returns the outcomes, after edits that came before their messages are merged.
+        """Merges edits that came before their messages, and returns the outcomes.
 
         Raises:
-            Unavailable: a message may not be stored. Also raised if a message is too old by the clock of Redis, but not
-            by this machine's clock. Then one of the clocks is wrong, and the message must not be dropped.
+            Unavailable: it is unknown whether a message is stored. Also raised if a message is too old by the clock of
+            Redis, but not by this machine's clock. Then one of the clocks is wrong, and the message must not be
+            dropped.
         """
         if isinstance(reply, Unavailable):
             raise reply

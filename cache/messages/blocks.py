@@ -22,12 +22,13 @@ class Blocks:
         self._shops = shops
 
     async def block(self, shop: ShopId, conversation: ConversationId) -> int:
-        """Block a conversation. Returns since when it is blocked, in milliseconds.
+        """Block a conversation. Returns the time of the block in milliseconds.
 
         When this returns, no replica stores messages of the conversation any more.
 
         Raises:
-            NotFound: the conversation is with none of the shop's Pages. Else a wrong id would silently block nothing.
+            NotFound: the conversation is with none of the shop's Pages. Without this error, a wrong id would block
+            nothing, and the caller would not see this.
             CountReached: the shop has blocked as many conversations as it may.
         """
         if not any(conversation.startswith(f"{page}_") for page in await self._shops.page_ids(shop)):

@@ -71,7 +71,7 @@ class Changes:
         because a delivery may contain a thousand changes with one or two round trips each.
 
         Raises:
-            Unavailable: some changes may not be made. It is safe to make the same changes again.
+            Unavailable: it is unknown whether all changes are made. It is safe to make the same changes again.
         """
         keys = shop_keys(route.shop)
         by_message: dict[bytes, list[int]] = {}

@@ -1,7 +1,8 @@
-"""Lists a shop's conversations, sorted by the last activity. Each has its last message and the mark that staff gave it.
+"""Lists a shop's conversations, sorted by the last activity. Each conversation has its last message and the mark that
+staff gave it.
 
 While a caller reads the list page by page, conversations move to the front. So a cursor has the time when the walk
-began, and `conversations.lua` lists a conversation that has moved at its old place.
+began, and `conversations.lua` lists a moved conversation at its old place.
 """
 
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from domain.query import Slice
 from domain.turn import Turns
 
 CONVERSATIONS_PER_CALL: Final = 250
-"""Conversations that one script call looks at: about 2 ms of the server's time."""
+"""Conversations that one script call looks at. The call takes about 2 ms of the server's time."""
 
 log = structlog.get_logger()
 
@@ -74,10 +75,11 @@ class ConversationReader:
         as_item: Callable[[KeptConversation], Any] = as_kept,
         searching: bool = False,
     ) -> Slice[Any]:
-        """Returns `as_item` of each conversation, sorted by the last activity at the time when the walk began. When it
-        is `searching`, `as_item` returns None for a conversation that does not match.
+        """Returns `as_item` of each conversation, sorted by the last activity at the time when the walk began. In a
+        search (`searching`), `as_item` returns None for a conversation that does not match.
 
-        It returns fewer than `limit` if they have PAGE_BYTES, or if SEARCHED_PER_CALL conversations were looked at.
+        Fewer than `limit` conversations are returned if these have PAGE_BYTES, or if SEARCHED_PER_CALL conversations
+        were looked at.
 
         Raises:
             CursorRefused: the cursor is not from this service; or too many conversations have moved since the cursor
@@ -102,7 +104,7 @@ class ConversationReader:
                 if self._turns.over():
                     await self._turns.turn(shop)
                 opened += 1
-                # For a fetched message the time of sending counts. It is before the message's own score.
+                # For a fetched message the time of sending counts. This time is before the message's own score.
                 active = min(int(place), int(at))
                 try:
                     vault = self._secrets.vault(shop, stretch.secret)
@@ -134,7 +136,7 @@ class ConversationReader:
         self, keys: ShopKeys, began: int | str, position: int | str, wanted: int, page_tag: bytes
     ) -> _Stretch:
         """Returns the next places of the walk. Conversations that have not moved since the walk began come first. Then
-        come those that have moved, whose old places are between the others.
+        come those that have moved. Their old places are between the places of the others.
         """
         looked = moved = b""
         stretch = None

@@ -3,7 +3,8 @@
 A batch takes messages from one shop after another. If a batch has no room for all messages of a shop, this shop comes
 last in the next batch. If round trips take too long, the next round trips get fewer messages. When round trips are
 short again, they get more messages. A message that would wait too long is refused at once, so that its sender has time
-to try another replica. A limit of the length is not enough, because even a short queue takes long if the store is slow.
+to try another replica. A limit of the queue's length is not enough, because even a short queue takes long if the store
+is slow.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,18 +21,19 @@ from domain.message import Message
 QUEUE_MESSAGES: Final = 50_000
 """Limit: messages of one process that are not stored yet. The fastest measured ingest is 30,000 messages per second."""
 QUEUE_BYTES: Final = 64 * 1024 * 1024
-"""Limit: bytes of these messages. They must fit into the memory of a pod."""
+"""Limit: bytes of the messages of one process that are not stored yet. They must fit into the memory of a pod."""
 RETRY_AFTER_SECONDS: Final = 2
 MOST_MESSAGES: Final = 5_000
 """Messages in one round trip."""
 CALL_MESSAGES: Final = 250
-"""Limit: messages in one script call. It takes 2 to 4 ms, in which the server carries out no other call."""
+"""Limit: messages in one script call. The call takes 2 to 4 ms, in which the server carries out no other call."""
 FEWEST_MESSAGES: Final = CALL_MESSAGES
-"""Fewer messages would not make a round trip shorter."""
+"""The smallest size to which a round trip is reduced. With fewer messages it would not be shorter."""
 LONG_SECONDS: Final = 0.2
-"""If a round trip takes longer, the next one gets fewer messages. Three such trips nearly fill WAIT_SECONDS."""
+"""If a round trip takes longer than this, the next one gets fewer messages. Three round trips of this time nearly fill
+WAIT_SECONDS."""
 SHORT_SECONDS: Final = 0.05
-"""If a full round trip took less time, the next one may get more messages."""
+"""If a full round trip takes less time than this, the next one may get more messages."""
 WAIT_SECONDS: Final = 0.75
 """Longest wait of a message until it is stored, estimated from the last round trips. The time for reading, sealing and
 answering is not included (docs/adr/0021)."""
@@ -138,7 +140,8 @@ class Pace:
 
 
 class WriteQueue:
-    """Counts the messages that wait and those that are being stored. `clock` is monotonic, in seconds."""
+    """The queue. It counts the messages that wait and the messages that are being stored. `clock` is monotonic, in
+    seconds."""
 
     def __init__(self, pace: Pace, clock: Callable[[], float], most_messages: int, most_bytes: int) -> None:
         self._pace = pace
@@ -148,7 +151,8 @@ class WriteQueue:
         self.waiting = 0
         """Messages that are not in a batch yet."""
         self._pending: dict[PageRoute, list[QueuedPut]] = {}
-        """By route. A shop has several routes only shortly after a purge, or while some of its Pages are paused."""
+        """The waiting messages by route. A shop has several routes only shortly after a purge, or while some of its
+        Pages are paused."""
 
     def unfinished(self) -> tuple[int, int]:
         """Returns the number of messages that wait or are being stored, and their bytes."""
@@ -229,7 +233,7 @@ class WriteQueue:
             at = following
 
     def fail(self, puts: Sequence[QueuedPut], error: Exception) -> None:
-        """Settle these messages with an error, because they may not be stored."""
+        """Settle these messages with an error, because it is unknown whether they are stored."""
         for put in puts:
             self._settle(put, error)
 

@@ -25,27 +25,28 @@ from domain.query import MessageQuery, Slice
 from domain.turn import Turns
 
 LOOKS_PER_CALL: Final = 1000
-"""Index entries that one script call looks at while it filters: about a millisecond of the server's time."""
+"""Index entries that one script call looks at while it filters. The call takes about a millisecond of the server's
+time."""
 WALKED_PER_CALL: Final = 100
-"""Messages that one step of a walk reads: about 50 KB, and about 0.2 ms of the server's time."""
+"""Messages that one step of a walk reads. They have about 50 KB and take about 0.2 ms of the server's time."""
 PAGE_BYTES: Final = 2 * 1024 * 1024
 """Limit: bytes of JSON after which a list page of messages or conversations ends early; its last item may exceed them.
-A short value of Redis can become a long JSON, and one caller may leave 16 MiB of answers unread."""
+A short value of Redis can become a long JSON. The service keeps up to 16 MiB of answers that a caller has not read."""
 STEP_BYTES: Final = 256 * 1024
 """Limit: bytes of messages that an export reads at once; the last message may exceed them. An export sends each part
 before it reads the next one."""
 SEARCH_STEP: Final = 100
 """Messages or conversations that one script call of a search reads."""
 SEARCHED_PER_CALL: Final = 1000
-"""Limit: messages or conversations that one search looks at; its last step may exceed them. Each is decrypted and read:
-this takes 10 ms in all, with breaks. The answer has a cursor, with which the search continues."""
+"""Limit: messages or conversations that one search looks at; its last step may exceed them. Decrypting and reading them
+takes 10 ms in all, with breaks for other callers. The answer has a cursor, with which the search continues."""
 CALLS_PER_READ: Final = 20
 """Script calls after which a read answers with what it has found, and with a cursor to continue."""
 
 log = structlog.get_logger()
 
 ADDED_BYTES: Final = 100
-"""About how many bytes an answer adds to a message's content."""
+"""Approximate number of bytes that an answer adds to a message's content."""
 
 _Found = tuple[bytes, bytes, bytes]
 """The score in digits, the member and the value."""
@@ -79,10 +80,11 @@ class Reader:
         *,
         searching: bool = False,
     ) -> Slice[Any]:
-        """Returns `as_item` of each message. When it is `searching`, `as_item` returns None for a message that does not
-        match.
+        """Returns `as_item` of each message. In a search (`searching`), `as_item` returns None for a message that does
+        not match.
 
-        It returns fewer than `query.limit` if they have PAGE_BYTES, or if SEARCHED_PER_CALL messages were looked at.
+        Fewer than `query.limit` messages are returned if these have PAGE_BYTES, or if SEARCHED_PER_CALL messages were
+        looked at.
 
         Cursors are stored times, which are unique and always rise in a shop. So later messages never change the rest of
         a list that a caller reads page by page.
@@ -129,7 +131,8 @@ class Reader:
         return Slice(items, self._cursors.write(shop, "m", position or 0), looked)
 
     async def count(self, shop: ShopId) -> int:
-        """Returns about how many messages are kept: a hidden or expired message counts until its entry is removed."""
+        """Returns the approximate number of kept messages. A hidden or expired message counts until its entry is
+        removed."""
         keys = shop_keys(shop)
         watermark = await self._connection.command("HGET", keys.registry, "watermark")
         return int(await self._connection.command("ZCOUNT", keys.shop_index, f"({int(watermark or 0)}", "+inf"))
@@ -175,16 +178,16 @@ class Reader:
         raise NotFound("message_not_found", "This shop has no message of this id; it may have expired.")
 
     async def possible_ids(self, shop: ShopId, keys: ShopKeys, id_: MessageId) -> list[bytes]:
-        """Returns the id under which a message would be kept, for each of the shop's Pages, because a `mid` names no
-        Page. A shop has few Pages (domain/limits.py), so one script call can take all ids.
+        """Returns one possible stored id of a message for each of the shop's Pages, because a `mid` does not contain
+        the Page. A shop has few Pages (domain/limits.py), so one script call can take all ids.
         """
         return [keys.message_id(page, id_) for page in await self._shops.page_ids(shop)]
 
     async def tap_ids(self, shop: ShopId, keys: ShopKeys, id_: MessageId) -> list[bytes]:
         """Returns the other ids that need a tombstone, so that an erased message is not stored again.
 
-        A tap without a message id of Facebook has one such id, because Facebook lists this tap as a message. The list
-        is empty for any other message, and for a tap that is not there.
+        A tap without a message id of Facebook has one such id, because Facebook lists this tap as a message with an id.
+        The list is empty for any other message, and for a tap that is not there.
         """
         if not id_.startswith(TAP):
             return []
@@ -204,8 +207,8 @@ class Reader:
         most: int,
         as_item: Callable[[KeptMessage], Any] = as_kept,
     ) -> tuple[list[Any], int, int]:
-        """Returns three values: `as_item` of the readable messages without None, the number of decrypted messages of
-        `found`, and the rest of `room` in bytes.
+        """Returns three values: what `as_item` returns for the readable messages (without None), the number of
+        decrypted messages of `found`, and the rest of `room` in bytes.
 
         It returns at most `most` items, and stops after the message that fills `room` bytes. `sealed` is the shop's
         secret from the same reply. A damaged or moved record is logged and left out.

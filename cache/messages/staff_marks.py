@@ -1,8 +1,8 @@
 """Staff's marks of conversations: done, unread, labels.
 
 A mark is kept as long as its conversation: `put.lua` sets the expiry time of both. A purge that hides the messages
-before a moment hides the marks before it too. The value begins with the moment of the mark (16 digits, microseconds).
-The rest is sealed as a message is, with the shop's secret (cache/messages/vault.py).
+before a moment hides the marks before this moment too. The value begins with the moment of the mark (16 digits,
+microseconds). The rest is sealed as a message is, with the shop's secret (cache/messages/vault.py).
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -21,12 +21,13 @@ from domain.ids import ConversationId, PageId, ShopId
 from domain.kept import StaffMark
 
 HEAD: Final = bytes((3, 0))
-"""The first bytes of a record: no message and no edit has this version (cache/codec.py)."""
+"""The first bytes of a mark's record: no message and no edit has this version (cache/codec.py)."""
 MOMENT_DIGITS: Final = 16
 WALKED_PER_CALL: Final = 250
-"""Conversations that one script call of a walk looks at: less than a millisecond of the server's time."""
+"""Conversations that one script call of a walk looks at. The call takes less than a millisecond of the server's
+time."""
 TRIES: Final = 2
-"""Between reading the shop's secret and storing a mark, the secret may be replaced."""
+"""Tries to store a mark. A try fails if the shop's secret is replaced between reading it and storing the mark."""
 
 log = structlog.get_logger()
 

@@ -21,7 +21,7 @@ from ops.metrics import Metrics
 SWEEP_SECONDS: Final = 30
 """Time between two sweeps. Expired bodies leave memory within a minute."""
 OVERDUE_SECONDS: Final = 60
-"""Largest normal difference between this process's clock and the server's clock."""
+"""Largest normal difference in seconds between this process's clock and the server's clock."""
 
 REWRITE_SECONDS: Final = 24 * 60 * 60
 """Time between two rewrites of the files of our private server. A rewrite removes expired data from its files too."""
@@ -50,7 +50,7 @@ class Sweeper:
         self._sleep = sleep
 
     async def run(self) -> None:
-        """Sweep, show, wait, until cancelled."""
+        """Sweep, set the metrics and wait, again and again, until cancelled."""
         while True:
             try:
                 if await self._connection.command("SET", SWEEPER_LOCK, "1", "NX", "PX", SWEEP_SECONDS * 900):

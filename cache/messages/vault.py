@@ -20,8 +20,8 @@ The cipher is AES-256-GCM. HKDF-SHA256 makes its key from the shop's secret. A r
     20-27  random bytes; the nonce of the cipher is the nonce of the write and these bytes
     28-    the body's ciphertext and its tag of 16 bytes
 
-Header and id are authenticated with the ciphertext, so a value under another key or with another header cannot be
-opened. Scripts never change a header. An edit keeps the header.
+Header and id are authenticated with the ciphertext, so a value under another key of Redis or with another header cannot
+be opened. Scripts never change a header. An edit keeps the header.
 """
 
 from collections import OrderedDict
@@ -44,7 +44,8 @@ SECRET_FIELD: Final = b"secret"
 PURPOSE: Final = "shop-secret"
 
 REMEMBERED: Final = 8192
-"""Shops whose opened secret is remembered: 3 KB each. Opening a secret that is not cached takes 30 µs."""
+"""Largest number of shops whose opened secret is remembered. Each takes 3 KB. Opening a secret that is not remembered
+takes 30 µs."""
 
 SECRET_BYTES: Final = 32
 

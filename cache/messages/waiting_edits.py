@@ -28,7 +28,7 @@ async def put_with_edits(part: Part, reply: Reply, put: Put, secrets: ShopSecret
     """Returns the letters of the outcomes of a part. `reply` is the reply of `put.lua` to this part.
 
     Raises:
-        Unavailable: a message may not be stored.
+        Unavailable: it is unknown whether a message is stored.
     """
     letters = bytearray(reply[0])
     for number, waiting in zip(reply[1::2], reply[2::2], strict=True):

@@ -26,13 +26,14 @@ from domain.message import Message
 from ops.metrics import Metrics
 
 ROUTES_REMEMBERED: Final = 100_000
-"""Pages whose route one process remembers: 300 bytes each. Every other Page needs a lookup."""
+"""Largest number of Pages whose route one process remembers. Each takes 300 bytes. Every other Page needs a lookup."""
 ROUTES_SECONDS: Final = 86_400.0
-"""Time after which all routes are looked up again. A lookup seals the shop's secret with the first of SEAL_KEYS."""
+"""Time after which all routes are looked up again. If another key has sealed the shop's secret, the lookup seals it
+with the first of SEAL_KEYS."""
 EVENTS_AT_ONCE: Final = CALL_MESSAGES
-"""Events of one shop that are put together. A larger delivery (Facebook sends at most 1,000 events) is stored in parts,
-one after another. Other deliveries are stored between the parts. If a later part fails or the time ends, the stored
-parts stay stored. So each redelivery has less to do.
+"""Largest number of events of one shop that are stored together. A larger delivery (Facebook sends at most 1,000
+events) is stored in parts, one after another. Other deliveries are stored between the parts. If a later part fails or
+the time ends, the stored parts stay stored. So a redelivery has less to store.
 https://developers.facebook.com/docs/graph-api/webhooks/getting-started"""
 
 _Find = Callable[[PageId], Awaitable[PageRoute | None]]
@@ -79,8 +80,8 @@ class Writer:
         await self._batches.close()
 
     def put_soon(self, events: Sequence[Storable], settle: Settle) -> bool:
-        """Store messages of one Page without waiting. The caller has called `admit`. Later `settle` gets once their
-        outcomes or an error. The outcome is `unknown_page` also if the remembered route is out of date.
+        """Store messages of one Page without waiting. The caller has called `admit`. Later `settle` is called once,
+        with their outcomes or an error. The outcome is `unknown_page` also if the remembered route is out of date.
 
         Returns False if only `put` can store these events: the route is not remembered, there are too many events, or
         not all are messages of one Page.
@@ -102,7 +103,7 @@ class Writer:
         """Store, edit and erase. Returns an outcome per event, in order.
 
         Raises:
-            Unavailable: some events may not be stored. It is safe to put the same events again.
+            Unavailable: it is unknown whether all events are stored. It is safe to put the same events again.
         """
         return await self._put(events, self._route, from_sent=False)
 
@@ -111,7 +112,7 @@ class Writer:
         If another shop has the Page now, the outcome is `unknown_page`.
 
         Raises:
-            Unavailable: some messages may not be stored. It is safe to put the same messages again.
+            Unavailable: it is unknown whether all messages are stored. It is safe to put the same messages again.
         """
         return await self._put(messages, partial(self._routes.find_in, shop), from_sent=True)
 
@@ -161,7 +162,7 @@ class Writer:
                         if self._remembered.get(events[at].page) == route:
                             del self._remembered[events[at].page]
 
-        # All are awaited even if one fails, so nothing of this delivery still runs after its answer.
+        # All parts are awaited even if one fails, so nothing of this delivery still runs after its answer.
         for failure in await asyncio.gather(*starmap(put_by, by_route.items()), return_exceptions=True):
             if failure is not None:
                 raise failure

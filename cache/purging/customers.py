@@ -16,9 +16,10 @@ from domain.ids import Psid, ShopId, conversation_of
 from domain.purge import Receipt
 
 LOOKED_UP: Final = 1000
-"""Conversations looked up in one script call, which takes about half a millisecond of the server's time."""
+"""Conversations that one script call looks up. The call takes about half a millisecond of the server's time."""
 PURGED: Final = 500
-"""Most conversations in one receipt, which one script call hides. Their tags take 4 kB in a record."""
+"""Largest number of conversations in one receipt. One script call hides them. Their tags take 4 kB in the receipt's
+record."""
 
 
 class CustomerPurger:
@@ -39,8 +40,8 @@ class CustomerPurger:
         return await self._purger.purge_conversations(shop, tags, requested_by)
 
     async def purge_kept(self, shop: ShopId, customers: Sequence[Psid], requested_by: str) -> list[Receipt]:
-        """Purge the stored data of these customers and return the receipts: none if nothing is stored. Erasing may
-        continue afterwards.
+        """Purge the stored data of these customers and return the receipts. If nothing is stored, there are no
+        receipts. Erasing may continue afterwards.
         """
         keys = shop_keys(shop)
         found: list[bytes] = []

@@ -1,4 +1,5 @@
-"""Stores people's requests to delete the data from their Facebook account, so that they can see the state later.
+"""Stores people's requests to delete the data from their Facebook account, so that these people can see the state of
+their requests later.
 
 A request has a code, a time, a state, and the list of its purges that are not finished. A repeated request finds the
 first request.

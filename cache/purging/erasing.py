@@ -26,16 +26,18 @@ from ops.metrics import Metrics
 STEP_MESSAGES: Final = 50
 """Messages erased in one script call. It takes about 0.25 ms, not longer than the read of a list page of messages."""
 STEP_ENTRIES: Final = 500
-"""Index entries removed in one script call. Removing an entry is a tenth of the work of erasing a message."""
+"""Index entries removed in one script call. Removing an entry takes a tenth of the time of erasing a message."""
 STEP_SECONDS: Final = 0.0017
-"""Seconds from one step to the next. So 100,000 messages are erased within four seconds, and the server has most of its
-time for other calls. On a server that is too slow for this, the steps have no pause, to finish within five seconds."""
+"""Seconds from the start of one step to the start of the next. So 100,000 messages are erased within four seconds, and
+the server has most of its time for other calls. On a server that is too slow for this, the steps have no pause, to
+finish within five seconds."""
 LAG_SECONDS: Final = 0.005
-"""Longest delay in seconds that later steps recover by shorter pauses."""
+"""If a step is late, the next steps have shorter pauses, to make up for at most this many seconds."""
 RESUME_SECONDS: Final = 5.0
 """Seconds between two searches for purges that no replica works on."""
 ABANDONED_SECONDS: Final = 10.0
-"""Age of a note in seconds after which no replica works on the purge any more. Two replicas may work on one purge."""
+"""If the note of a purge is older than this, no replica seems to work on the purge, and another one continues it. It is
+harmless if two replicas work on one purge."""
 PURGES_LOOKED_AT: Final = 100
 """Unfinished purges that are read together, the oldest notes first. There is rarely more than one."""
 NOTE_SECONDS: Final = 2.0
@@ -56,7 +58,8 @@ def job_parts(job: bytes) -> tuple[PurgeId, ShopId]:
 
 
 async def note_purge(connection: Connection, job: bytes, moment: int) -> None:
-    """Note that a purge has data to erase. `moment` is in Unix seconds. If the note is old, a replica takes the purge.
+    """Note that a purge has data to erase. `moment` is in Unix seconds. If the note is old, another replica continues
+    the purge.
 
     Raises:
         Unavailable: the note could not be written.
@@ -193,7 +196,7 @@ class Eraser:
             await asyncio.wait(self._erasing.values())
 
     async def close(self) -> None:
-        """Stop erasing. The remaining messages are already hidden, and the next start continues."""
+        """Stop erasing. The remaining messages are already hidden. The next start continues to erase them."""
         tasks = list(self._erasing.values())
         for task in tasks:
             task.cancel()

@@ -23,10 +23,10 @@ async def hide(
 ) -> bytes | None:
     """Hide the data and return the watermark in microseconds. If `hide.lua` refuses, return its answer: None or `full`.
 
-    `at` is the watermark of a purge that is repeated. Messages that arrived later stay.
+    `at` is the watermark of a purge that is repeated. Messages that arrived after the watermark stay.
 
     Raises:
-        Unavailable: the data may be hidden.
+        Unavailable: it is unknown whether the data are hidden.
     """
     keys = shop_keys(shop)
     script_keys = [keys.registry, keys.shop_index, keys.purge(purge), keys.receipts, keys.changes]

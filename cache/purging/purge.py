@@ -27,7 +27,8 @@ ANSWER_SECONDS: Final = 0.2
 """Seconds that a request waits for the end of the erasing, so that it can answer `complete` instead of `running`."""
 RETRY_OPEN: Final = 5
 RETRY_FULL: Final = 3600
-"""Seconds for `Retry-After`. RETRY_OPEN: some purges have finished. RETRY_FULL: the oldest receipt may have expired."""
+"""Seconds for `Retry-After`. After RETRY_OPEN, some purges have finished. After RETRY_FULL, the oldest receipt may have
+expired."""
 
 
 class Purger:
@@ -158,7 +159,7 @@ class Purger:
 
 
 def _most_purges(limited: bool) -> int:
-    """Returns how many purges the shop may have in 30 days, and 0 for any number."""
+    """Returns how many purges the shop may have in 30 days. 0 means any number."""
     return limits.PURGES_IN_30_DAYS if limited else 0
 
 

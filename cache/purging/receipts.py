@@ -13,7 +13,7 @@ from domain.ids import PurgeId, ShopId
 from domain.purge import PURGE_TARGETS, Receipt
 
 WALKED: Final = 100
-"""Ids read in one step of a walk."""
+"""Ids that one step of a walk reads."""
 
 
 class Receipts:

@@ -1,4 +1,4 @@
-"""Repeats the purges of the journal that Redis has lost, because it restarted with older data."""
+"""Repeats purges of the journal. Redis has lost these purges because it restarted with older data."""
 
 import asyncio
 from typing import Final
@@ -20,15 +20,16 @@ log = structlog.get_logger()
 
 
 class PurgeReplay:
-    """Repeats purges. `connection` has no guard, because all guarded calls wait until the purges are repeated."""
+    """Repeats purges. `connection` has no guard, because guarded calls are refused until the purges are repeated."""
 
     def __init__(self, connection: Connection, journal: PurgeJournal) -> None:
         self._connection = connection
         self._journal = journal
 
     async def run(self, *, every: bool = False) -> int:
-        """Repeat the purges of the last five days that have no receipt, or all with `every`, and return their number.
-        When this returns, their messages are unreadable. The replicas that search for abandoned purges erase them.
+        """Repeat the purges of the last five days that have no receipt, and return their number. With `every`, repeat
+        all purges of the last five days. When this returns, the messages of these purges are unreadable. The replicas
+        that search for abandoned purges erase the messages.
 
         Raises:
             Unavailable: some purges could not be repeated.

@@ -1,6 +1,6 @@
 """The labels that staff of a shop may give conversations: one list in the shop's record, sealed.
 
-The list stays until the shop replaces it, as the shop's Pages do. A mark keeps a label that the list no longer has.
+The list has no expiry time. It stays until the shop replaces it. A mark keeps a label that the list no longer has.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Labels:
         self._sealer = sealer
 
     async def read(self, shop: ShopId) -> tuple[str, ...]:
-        """Returns the shop's labels in its order. The list is empty if no key of SEAL_KEYS opens it."""
+        """Returns the shop's labels in the shop's order. The list is empty if no key of SEAL_KEYS opens it."""
         registry = shop_keys(shop).registry
         sealed = await self._connection.command("HGET", registry, FIELD)
         if sealed is None:

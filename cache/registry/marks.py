@@ -1,4 +1,4 @@
-"""Marks distinguish a Redis in which no Page was ever connected from one that has lost its Pages.
+"""Marks distinguish a Redis in which no Page was ever connected from a Redis that has lost its Pages.
 
 The registry (cache/registry/registry.py) is not a cache. Suppose Redis is empty after a restart without its file.
 Without marks, the service would answer 200 to every delivery, as for a Page that no shop has connected. So the service
@@ -7,7 +7,7 @@ word of the installation:
 
     new:<word>    in the first mark only: the others are not written yet
     <word>        all marks are written
-    lost:<word>   a process that knew the word has found marks missing; other processes read this here
+    lost:<word>   a process that knew the word has found marks missing; this tells the other processes
 
 In a cluster each node can lose its keys, so the marks are spread over all slots. Every process remembers the word. If a
 mark is missing or has another word, every "not found" becomes an error. An operator ends this by restoring the keys or
@@ -32,7 +32,8 @@ LOST: Final = b"lost:"
 
 
 class Marks:
-    """Remembers the word. `new_word` returns one. Every method raises `Unavailable` when Redis is unavailable."""
+    """Remembers the word. `new_word` returns a new word. Every method raises `Unavailable` when Redis is
+    unavailable."""
 
     def __init__(self, connection: Connection, *, new_word: Callable[[], str]) -> None:
         self._connection = connection

@@ -1,6 +1,6 @@
 """The fields of one Page in the record of a shop. Pure.
 
-    p:<page>   when it was connected, in milliseconds: with this field, the Page is the shop's
+    p:<page>   when it was connected, in milliseconds; while this field exists, the Page is the shop's
     t:<page>   its token, sealed for this shop and Page (cache/sealing.py)
     s:<page>   what the last check at Graph found about the token, as JSON with short keys
     l:<page>   when its last event came, in milliseconds, exact to a second
@@ -53,12 +53,13 @@ def page_ids(fields: Mapping[bytes, bytes] | list[bytes]) -> list[PageId]:
 
 
 def pause_field(paused: bool, until: int | None) -> int:
-    """Returns a pause as a field of the record: 0 for none, 1 until the shop resumes, or its end in milliseconds."""
+    """Returns a pause as a field of the record: 0 = no pause, 1 = until the shop resumes, else the pause's end in
+    ms."""
     return int(paused) if until is None else until
 
 
 def read_pause(field: bytes | None, now: int) -> tuple[bool, int | None]:
-    """Returns whether a pause holds, and its end if it has one. After its end it does not hold."""
+    """Returns whether a pause holds, and its end if it has an end. After its end a pause does not hold."""
     value = int(field or 0)
     if value <= 1:
         return bool(value), None

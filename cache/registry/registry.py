@@ -6,7 +6,8 @@ The claim is used to find the shop, and prevents a second shop from taking the P
 
 If a Page is not found, the marks (cache/registry/marks.py) say whether the Page never existed or the store has lost it.
 
-The shop's record contains the sealed token of a Page (cache/registry/page_fields.py). One step deletes both.
+The shop's record contains the sealed token of a Page (cache/registry/page_fields.py). One step deletes the Page and its
+token.
 """
 
 from collections.abc import Callable, Sequence
@@ -70,7 +71,7 @@ class Registry:
         return ShopId(shop.decode())
 
     async def check_marks(self, *, found: bool) -> None:
-        """Called after a look into the record of the shop that has claimed a Page. If the Page was not found there, it
+        """Called after a lookup in the record of the shop that has claimed a Page. If the Page was not found there, it
         is being connected or disconnected, or Redis has lost it.
 
         Raises:
@@ -99,7 +100,8 @@ class Registry:
 
     async def require(self, shop: ShopId) -> None:
         """Called before an empty answer. Raises an error if the shop has no Pages because Redis lost them. The shop's
-        record may exist even after a loss, because the audit entry of this call writes to the record.
+        record may exist even after a loss, because later calls may write to it: for example, changes are counted in the
+        record.
         """
         async for fields in scan_hash(self._connection, shop_keys(shop).registry):
             if page_fields.page_ids(fields):
@@ -135,7 +137,7 @@ class Registry:
         return self._page_there(page, reply)
 
     async def pause(self, shop: ShopId, paused: bool, until: int | None = None) -> Shop:
-        """Stop or resume storing for a shop. When this returns, it is valid on every replica. A pause with an end
+        """Stop or resume storing for a shop. When this returns, every replica obeys it. A pause with an end
         (milliseconds) ends by itself.
         """
         field = page_fields.pause_field(paused, until)
@@ -174,7 +176,7 @@ class Registry:
         return page_fields.page_of(page, *fields, now=self._now())
 
     async def keep_token(self, shop: ShopId, page: PageId, token: Secret, state: PageState) -> Page:
-        """Seal and keep a Page's token, and keep its state. They replace an earlier token and its state.
+        """Seal and keep a Page's token, and keep its state. The new token and state replace the earlier ones.
 
         Raises:
             NotFound: the Page is not this shop's.
@@ -207,7 +209,8 @@ class Registry:
         return await self._replace(shop, names.token, seal, names.state, page_fields.write_state(state))
 
     async def reseal(self, shop: ShopId, page: PageId, credentials: Credentials) -> bool:
-        """Seal the token with the newest key, unless this key sealed it. Returns whether its seal has changed."""
+        """Seal the token with the first key, unless this key has sealed it already. Returns whether the seal has
+        changed."""
         if self._sealer.is_current(credentials.seal):
             return False
         token = page_fields.names(page).token
@@ -244,7 +247,8 @@ class Registry:
 
     async def accept_loss(self) -> int:
         """Accept that lost Pages are lost, and return the number of remaining Pages. If a shop's record still has a
-        Page whose claim is lost, a new claim is written, so the Page is found again. This looks at every key in Redis.
+        Page whose claim is lost, a new claim is written, so the Page is found again. This call looks at every key in
+        Redis.
         """
         found = 0
         for shop in await self.shop_ids():

@@ -16,7 +16,8 @@ from domain.ids import PageId, ShopId
 
 
 class PageRoute(NamedTuple):
-    """A shop and its sealed secret. While storing is paused, this secret may not be in the shop's record."""
+    """A shop and its sealed secret. While storing is paused, it is possible that the shop's record does not have this
+    secret."""
 
     shop: ShopId
     secret: bytes

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- Records that a replica is running. If no replica was running before, this records the outage that ends now, and
--- makes every Page due, spread evenly over some time. A Page that is due sooner is not changed. One call makes some
--- Pages due. A separate key has the position, and the next call of any replica continues there.
+-- Records that a replica is running. If no replica was running before, this records the outage that ends now, and makes
+-- every Page due, spread evenly over some time. A Page that is due sooner is not changed. One call makes only some
+-- Pages due. The key {watch}:spread has the position where the next call of any replica continues.
 -- USES: digits
 -- KEYS: {watch}:beat, {watch}:outage, {watch}:due, {watch}:spread
 -- ARGV: life of the keys (s), now (ms), longest time between two beats that is no outage (ms), life of the outage (s),

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Blocks a conversation: none of its messages is stored from now on. If it is already blocked, its time stays.
+-- Blocks a conversation: none of its messages is stored from now on. If it is already blocked, the time of its block
+-- does not change.
 -- USES: now
 -- KEYS: x:{S}   ARGV: the conversation's tag, the largest number of blocks
 -- Reply: the time of the block (ms); nil if the shop has reached this number

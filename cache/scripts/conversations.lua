@@ -23,8 +23,8 @@ if moved == '' then moved = began end
 local shop = redis.call('HMGET', KEYS[1], 'watermark', 'narrow', 'secret', 'marked')
 local purged_until = purges(tag, shop[1], shop[2])
 
--- Returns the last readable message from the beginning of the walk or before. If hundreds of the newest entries are
--- unreadable, the search ends, because they have expired, and so have all older entries.
+-- Returns the last readable message from the beginning of the walk or before. If the newest 201 entries are unreadable,
+-- the search ends, because these entries have expired, and all older entries too.
 local function last(conversation)
   local own = string.sub(conversation, PAGE_TAG_BYTES + 1)
   local index = CONVERSATION_KEY .. tag .. ':' .. own
@@ -47,7 +47,7 @@ local function last(conversation)
 end
 
 local reply = {began, '', '', shop[3]}
--- Adds a conversation to the reply. Without a `place` it is listed at the place of its last message.
+-- Adds a conversation to the reply. Without a `place`, the conversation is listed at the place of its last message.
 local function look_at(conversation, place)
   if page ~= '' and string.sub(conversation, 1, PAGE_TAG_BYTES) ~= page then
     budget = budget - 0.2

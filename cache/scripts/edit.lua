@@ -25,7 +25,7 @@ local of = there or value
 local purged = purges(tag, shop[2], shop[3])(page_of(of), conversation_of(of))
 if there then
   local stored = redis.call('ZSCORE', is_message(there) and KEYS[2] or KEYS[3], member_of(there, id))
-  if stored and tonumber(stored) <= purged then return {'g'} end -- purged, and not erased yet
+  if stored and tonumber(stored) <= purged then return {'g'} end -- it is purged, but not erased yet
 elseif sent and sent * 1000 <= purged then
   return {'g'}
 end
@@ -42,7 +42,7 @@ if there then
   return {'s'}
 end
 local deadline = math.floor(now / 1000) + tonumber(ARGV[2])
-redis.call('ZADD', KEYS[3], now, member_of(value, id)) -- first: without its entry a purge would not find the edit
+redis.call('ZADD', KEYS[3], now, member_of(value, id)) -- comes first, so that a purge finds the edit
 keep_until(KEYS[3], deadline)
 redis.call('SET', key, value, 'PXAT', deadline)
 return {'s'}

@@ -20,7 +20,8 @@ if held == 0 then
       held, wait = wait, 0
     else
       redis.call('HSET', KEYS[2], limit .. ':last', digits(place))
-      -- Kept a minute longer, because a later call with a wider spacing must still find the time of this call.
+      -- The key is kept a minute longer, because a later call with a wider spacing must still find the time of this
+      -- call.
       keep_until(KEYS[2], math.floor((place + spacing) / 1000) + 60000)
     end
   end

@@ -22,7 +22,7 @@ local function add(what, score, first, second)
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = what, score, first, second
   bytes = bytes - #second
 end
--- Returns a message by its own score.
+-- Adds a message, unless a purge has hidden it. `own` is the message's own score.
 local function add_message(what, score, own, id, value)
   if is_message(value) and own and tonumber(own) > purged_until(page_of(value), conversation_of(value)) then
     add(what, score, own, id .. value)

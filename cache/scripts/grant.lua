@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Records which person granted a Page's token. An argument says whether the time of an earlier record is kept.
+-- Records which person granted a Page's token. An argument says whether the time of an earlier record of the same
+-- person stays.
 -- KEYS: {watch}:granted
 -- ARGV: life (s), Page, time (ms), 1 to keep an earlier time, then the person's tags, first key first (none = unknown)
 -- Reply: 1

@@ -31,7 +31,7 @@ local function hidden_until(before) return math.max(watermark, tonumber(before o
 if what == 'shop' then
   local before = redis.call('HGET', KEYS[1], 'watermark')
   redis.call('HSET', KEYS[1], 'watermark', digits(hidden_until(before)))
-  -- The present secret has sealed the messages after the watermark, so it must stay.
+  -- If there are messages after the watermark, the present secret has sealed them and must stay.
   if newest <= watermark then redis.call('HSET', KEYS[1], 'secret', '-' .. text) end
 else
   local size = what == 'customer' and CONVERSATION_TAG_BYTES or #name
@@ -42,11 +42,11 @@ else
   redis.call('HSET', KEYS[1], 'narrow', digits(math.max(watermark, now) + LONGEST_TTL * 1000))
 end
 redis.call('HSET', KEYS[3], 'what', what, 'at', text, 'by', ARGV[4], 'complete', 0, 'tag', name)
-redis.call('HSETNX', KEYS[3], 'deleted', 0) -- a purge that is repeated goes on counting
+redis.call('HSETNX', KEYS[3], 'deleted', 0) -- a repeated purge continues the count
 if page ~= '' then
   redis.call('HDEL', KEYS[1], CONNECTED .. page, TOKEN .. page, STATE .. page, LAST_EVENT .. page, PAUSED .. page)
   local own = tag .. ':' .. name
-  redis.call('UNLINK', BUDGET_KEY .. own, HEAL_KEY .. own, HEAL_VISITED_KEY .. own) -- the last key may be long
+  redis.call('UNLINK', BUDGET_KEY .. own, HEAL_KEY .. own, HEAL_VISITED_KEY .. own) -- the last key may be large
   redis.call('HSET', KEYS[3], 'page', page, 'claim', ARGV[6])
 end
 redis.call('EXPIRE', KEYS[3], RECEIPT_SECONDS)

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Holds a Page's calls of Graph for a time, or spaces them out. Of two holds the longer wins, of two paces the later.
+-- Stops a Page's Graph calls for a time (a hold), or keeps a time between two calls (a pace). If there are two holds,
+-- the longer one counts. A new pace replaces an earlier one.
 -- USES: now, digits, deadline
 -- KEYS: shop:{S}, b:{S}:<tag>
 -- ARGV: name of the Page's field for connection, budget, duration (µs), time between two calls (µs; 0 = hold all calls)

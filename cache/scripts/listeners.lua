@@ -1,6 +1,6 @@
 #!lua flags=no-writes
--- Returns which live events may be sent: the channel has a subscriber, the Page is the shop's and not paused, and the
--- conversation is not blocked.
+-- Returns which live events may be sent. An event may be sent if the channel has a subscriber, the Page is the shop's
+-- and not paused, and the conversation is not blocked.
 -- USES: now, pause
 -- KEYS: shop:{S}, x:{S}, a:{S} (a channel)
 -- ARGV: per event: Page id, conversation tag ('' = unknown)

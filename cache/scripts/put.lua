@@ -1,5 +1,5 @@
 #!lua
--- Stores messages of some shops, one shop after the other. When the server refuses writes, it stores nothing.
+-- Stores messages of some shops, one shop after the other. When the server refuses writes, the script stores nothing.
 -- USES: now, digits, record, newest, secret, deadline, trim, purges, pause, announce
 -- KEYS: per shop: shop:{S}, s:{S}, v:{S}, e:{S}, x:{S}, h:{S}
 -- ARGV: TTL (ms), then per shop:
@@ -17,7 +17,8 @@ local ttl, now_ms = tonumber(ARGV[1]), floor(now / 1000)
 -- Adds pairs of a score and a member to an index. The index is kept until `deadline` (ms) or longer.
 local function index(key, deadline, ...)
   call('ZADD', key, 'GT', ...)
-  -- Only one write in 16 removes expired entries, because this takes as long as storing, and readers never get them.
+  -- Only one write in 16 removes expired entries, because removing takes as long as storing, and readers never get
+  -- expired entries.
   if now % 16 == 0 then trim(key, LONGEST_TTL * 1000) end
   -- With the longest TTL no other entry of the shop has a later deadline, so one call is enough.
   if ttl == LONGEST_TTL then call('PEXPIREAT', key, deadline) else keep_until(key, deadline) end
@@ -37,13 +38,14 @@ for k = 0, #KEYS - 6, 6 do
   end
   local shop = call('HMGET', registry, unpack(fields))
   local watermark, marked = tonumber(shop[2] or 0), shop[6]
-  local stores, storing = {}, false -- by Page tag: true; false if paused; nil if the Page is not the shop's
+  local stores, storing = {}, false -- by Page tag: true to store; false if paused; nil if not the shop's Page
   for i = 1, page_count do
     if shop[3 * i + 4] then
       local paused = is_paused(shop[1]) or is_paused(shop[3 * i + 5])
       stores[ARGV[a + 2 * i + 4]] = not paused
       storing = storing or not paused
-      -- Time of the Page's last event, stored or not. Written once a second, because more writes cost too much.
+      -- This is the time of the Page's last event, also if the event is not stored. It is written at most once a
+      -- second, because each write takes time.
       if math.abs(now_ms - tonumber(shop[3 * i + 6] or 0)) > 1000 then
         call('HSET', registry, fields[3 * i + 6], digits(now_ms))
       end
@@ -65,7 +67,7 @@ for k = 0, #KEYS - 6, 6 do
     (secret_id(shop[4]) ~= ARGV[a + 2] or newest == 0 and is_over(shop[4], shop[5], shop_index, edits)) then
     letters, to_store = string.rep('u', message_count), 0
   end
-  -- Without a purge of less than the shop, only the watermark hides messages.
+  -- If no part of the shop was purged, only the shop's watermark hides messages.
   local purged_until = shop[3] and purges(tag, watermark, shop[3])
   local messages, by_conversation, activity
   local last, stored = floor(score / 1000) + ttl, 0 -- `last` is the deadline of the indexes
@@ -83,7 +85,7 @@ for k = 0, #KEYS - 6, 6 do
       letter = 'p'
     elseif blocking and call('ZSCORE', blocks, conversation) then
       letter = 'b'
-      -- The edit may have come first, without a conversation.
+      -- An edit of this message may have come first. It had no conversation, so it was not blocked.
       if byte(call('GETRANGE', key, 0, 0)) == WAITING_EDIT then
         call('ZREM', edits, call('GETRANGE', key, FLAGS - 1, FLAGS - 1) .. id)
         call('SET', key, '', 'XX', 'KEEPTTL')
@@ -120,9 +122,9 @@ for k = 0, #KEYS - 6, 6 do
             waiting[#waiting + 1] = there
           end
         else
-          -- The index of the conversation is written last, so the other indexes have the message too.
+          -- The index of the conversation is written last. If it has the message, the other indexes have it too.
           local listed = call('ZSCORE', CONVERSATION_KEY .. tag .. ':' .. conversation_of(there), member_of(there, id))
-          if not listed then -- or this call writes the indexes at its end
+          if not listed then -- or the id came earlier in this call, which writes its indexes at the end
             for j = a + 1, i - 4, 4 do listed = listed or ARGV[j] == id end
           end
           if not listed then
@@ -137,9 +139,10 @@ for k = 0, #KEYS - 6, 6 do
     end
     if letter == 's' then
       local member, active = member_of(value, id), score
-      -- The second in which it was sent, then the score's last six digits, because cursors need unique activities.
+      -- The activity is the second in which the message was sent, with the score's last six digits, because cursors
+      -- need unique activities.
       if from_sent then active = min(score, floor(sent / 1000) * 1000000 + score % 1000000) end
-      if message_count == 1 then -- most shops have one message in a call: they need no tables
+      if message_count == 1 then -- most shops have one message in a call and need no tables
         index(shop_index, last, score, member)
         index(KEYS[k + 3], last, active, page .. conversation)
         index(CONVERSATION_KEY .. tag .. ':' .. conversation, last, score, member)
@@ -175,7 +178,7 @@ for k = 0, #KEYS - 6, 6 do
     index(KEYS[k + 3], last, unpack(activities))
     for conversation, own in pairs(by_conversation) do
       index(CONVERSATION_KEY .. tag .. ':' .. conversation, last, unpack(own))
-      -- The conversation's mark lives as long as its index.
+      -- The conversation's mark is kept as long as its index.
       if marked then call('PEXPIREAT', STAFF_MARK_KEY .. tag .. ':' .. conversation, last, 'GT') end
     end
   end

@@ -1,5 +1,5 @@
 #!lua
--- Stores the mark that staff give a conversation. The mark lives as long as the conversation.
+-- Stores the mark that staff give a conversation. The mark is kept as long as the conversation.
 -- USES: now, digits, newest, secret, trim, purges, announce, change
 -- KEYS: shop:{S}, s:{S}, h:{S}, c:{S}:<tag>, n:{S}:<tag>
 -- ARGV: hash tag, Page tag, conversation tag, sealed mark, id of the secret that sealed it
@@ -10,6 +10,6 @@ if newest_in(KEYS[4]) <= purges(tag, shop[1], shop[2])(page, conversation) then 
 if secret_id(shop[3]) ~= ARGV[5] then return 'u' end
 local moment = next_moment(shop[1], KEYS[2], KEYS[3])
 redis.call('SET', KEYS[5], digits(moment) .. ARGV[4], 'PXAT', redis.call('PEXPIRETIME', KEYS[4]))
-redis.call('HSET', KEYS[1], 'marked', 1) -- from now on put.lua moves the end of the shop's marks
+redis.call('HSET', KEYS[1], 'marked', 1) -- from now on put.lua sets later expiry times for the shop's marks
 note_change(tag, KEYS[3], moment, 'k' .. page .. conversation)
 return digits(moment)

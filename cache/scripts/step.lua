@@ -4,7 +4,7 @@
 -- KEYS: the index to walk, s:{S}, v:{S}, e:{S}, j:{S}:<purge>
 -- ARGV: hash tag, what (shop, page, customer, conversation), its tag or tags, watermark, number of entries to look at,
 --       start (score, exclusive, or '-inf')
--- Reply: the last score looked at ('' = end). The index of waiting edits comes last and completes the purge.
+-- Reply: the last score looked at ('' = end). The index of waiting edits is walked last. Its end completes the purge.
 local tag, what, name, size, from = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5]), ARGV[6]
 if from ~= '-inf' then from = '(' .. from end
 local entries = redis.call('ZRANGE', KEYS[1], from, ARGV[4], 'BYSCORE', 'LIMIT', 0, size, 'WITHSCORES')
@@ -35,7 +35,7 @@ end
 -- is trimmed.
 local whole = what == 'shop' and KEYS[1] == KEYS[2]
 if whole and #entries > 0 then
-  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, #entries / 2 - 1) -- these have the lowest ranks, so no entry is searched
+  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, #entries / 2 - 1) -- they have the lowest ranks, so no entry is searched
 elseif #expired > 0 and what ~= 'page' then
   redis.call('ZREM', KEYS[1], unpack(expired))
 end

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Records the time of a Page's next check and its status, or forgets the Page. A dead token has no expiry time.
+-- Records the time of a Page's next check and its status, or forgets the Page. If the token is dead, its expiry time is
+-- forgotten.
 -- KEYS: {watch}:due, {watch}:status, {watch}:counts, {watch}:granted, {watch}:expiring, {watch}:unhealed
 -- ARGV: life (s), Page, time (ms), status ('' = forget the Page)   Reply: 1
 local life, page, status = ARGV[1], ARGV[2], ARGV[4]

@@ -27,7 +27,7 @@ REDIS_PORT: Final = 6379
 CONNECTIONS: Final = 256
 """Connections that readers and the writer share. They are opened when they are needed. A call waits for a free
 connection and does not fail. With 64 connections and 200 readers of Graph on a busy core, some calls waited longer than
-one try may take."""
+the time limit of one try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Tls:
     key: str = ""
 
     def options(self) -> dict[str, Any]:
-        """Returns them as options of the client."""
+        """Returns the paths as options of the client."""
         # keeps: the authority of the certificate is checked
         return {"ssl_ca_certs": self.ca or None, "ssl_certfile": self.cert or None, "ssl_keyfile": self.key or None}
 
@@ -50,7 +50,7 @@ class Tls:
 def connect(url: str, wait_replicas: int = 0, tls: Tls = Tls(), limits: TimeLimits = IN_SERVICE) -> Connection:
     """Returns a connection to a checked address (`ops/values.py` checks it).
 
-    A write counts as done when `wait_replicas` replicas have it. A cluster ignores this number.
+    A write counts as done when `wait_replicas` replicas have it. For a cluster this number is ignored.
     """
     # The client's own ten retries would repeat a write whose answer was lost, and would take a minute in all.
     options: dict[str, Any] = {

@@ -1,7 +1,7 @@
-"""Round trips to a Redis Cluster: one to each node that has one of the keys. If a slot has moved, the new node is
-called. redis-py's pipeline is not enough: if a node is lost, it raises, and does not read the replies of the other
-nodes or look for the new node. Here only the keys of the lost node fail, and the map of slots is read again in the
-background.
+"""Round trips to a Redis Cluster: one to each node that has one of the keys. If a slot has moved, its request is sent
+again to the new node. redis-py's pipeline is not enough. If a node is lost, the pipeline raises an error. It does not
+read the replies of the other nodes, and does not look for a new node. Here only the keys of the lost node fail, and the
+map of slots is read again in the background.
 """
 
 import asyncio

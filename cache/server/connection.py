@@ -48,7 +48,7 @@ class Script:
         # Redis names scripts by SHA-1. No secret depends on this hash.
         self.digest = sha1(source.encode(), usedforsecurity=False).hexdigest()
         self.writes = "no-writes" not in source.partition("\n")[0]
-        """Whether the script may write. The first line of the script has this flag for the server."""
+        """Whether the script may write. A script that may not write has the flag `no-writes` in its first line."""
 
     def __call__(self, keys: Sequence[bytes], args: Sequence[Arg]) -> "ScriptCall":
         return ScriptCall(self, keys, args)
@@ -65,7 +65,8 @@ class ScriptCall(NamedTuple):
 class Connection:
     """One client for all calls. Nothing is opened before the first command.
 
-    `runs` sends several script calls at once and never retries: only the caller knows whether a call may be repeated.
+    `runs` sends several script calls at once. It repeats no call that may have been carried out, because only the
+    caller knows whether the call may be repeated.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Connection:
         limits: TimeLimits = IN_SERVICE,
     ) -> None:
         self.client = client
-        """The client of redis-py, for the few modules of this package that need more than one reply."""
+        """The client of redis-py, for the few modules of this package that need more than the methods of this class."""
         self.limits = limits
         self._servers: ClusterNodes | SingleServer
         if isinstance(client, RedisCluster):
@@ -145,7 +146,7 @@ class Connection:
         return reply
 
     async def get_each(self, keys: Sequence[bytes]) -> list[bytes | Unavailable | None]:
-        """Read several keys. Each has its own value or error, because in a cluster one node may be lost.
+        """Read several keys. Each key has its own value or error, because in a cluster one node may be lost.
 
         Raises:
             Unavailable: the connection to a server that is no cluster is lost.

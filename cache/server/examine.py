@@ -19,7 +19,7 @@ from cache.server.scan import hash_fields, primaries, scan_keys
 from domain.ids import PageId
 
 NODE_SECONDS: Final = 5.0
-"""Limit for all commands to one node. Each command alone has less than a second (connection.py)."""
+"""Limit for all commands to one node. Each command also has its own limit (`TimeLimits` in exchange.py)."""
 
 FIND_SECONDS: Final = 5.0
 """Limit for finding the primaries of a cluster. Some of them may be down."""
@@ -48,7 +48,7 @@ class NodeFacts:
     """Facts about one primary. `info` and `config` have the server's own names, and are None if it refuses them.
 
     `clock_ahead` is the number of seconds by which its clock is ahead of this machine's; the error is at most half of
-    `round_trip`. `scripts` says whether it runs the service's scripts. `cluster_state` is None outside a cluster.
+    `round_trip`. `scripts` says whether it runs scripts for this user. `cluster_state` is None outside a cluster.
     """
 
     name: str

@@ -1,7 +1,8 @@
 """One round trip: sends several requests together on one connection, and reads their replies in order.
 
-A pipeline of redis-py does the same. But its packing in Python takes more CPU time than all other work for a stored
-message. Its code around one command takes as much CPU time as sending the command and reading a list page of messages.
+A pipeline of redis-py does the same. But its packing in Python takes more CPU time than all other work to store one
+message. Its code around one command takes as much CPU time as the sending of the command and the reading of a list page
+of messages.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from redis.exceptions import ReadOnlyError, ResponseError
 from cache.errors import Unavailable
 
 KEPT_SECONDS: Final = 1.0
-"""Seconds after its last use in which a connection is used again without a check."""
+"""A connection is used again without a check for this many seconds after its last use."""
 
 WAIT_MILLISECONDS: Final = 600
 """Time for replicas to acknowledge a write, within one try."""
@@ -81,7 +82,8 @@ class SingleServer:
                 replies = await exchange(connection, words, self._seconds)
             # keeps: a demoted primary is left
             if any(isinstance(reply, ReadOnlyError) for reply in replies):
-                # The server is no primary any more. A new connection, by name or through a proxy, reaches the new one.
+                # The server is no primary any more. A new connection, by name or through a proxy, reaches the new
+                # primary.
                 await connection.disconnect()
                 await self._pool.disconnect(inuse_connections=False)
             else:
@@ -106,8 +108,8 @@ class SingleServer:
         """Returns the replies after enough replicas have the writes.
 
         WAIT waits only for the writes of the same connection. So a PUBLISH is sent before WAIT: in the replication
-        stream, it comes after all earlier writes of all connections. So WAIT also waits for the first copy of a
-        duplicate, which another connection wrote.
+        stream, the PUBLISH comes after all earlier writes of all connections. So WAIT also waits for the first copy of
+        a duplicate, which another connection wrote.
         """
         wait = (("PUBLISH", "replicated", ""), ("WAIT", self._replicas, WAIT_MILLISECONDS))
         *replies, _, reached = await exchange(connection, [*words, *wait], self._seconds)

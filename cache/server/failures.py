@@ -1,7 +1,7 @@
 """Finds the reason for an error of the Redis client. Each cause has its own reason in logs, checks and doctor.
 
-An error inside a script has other text around it, so texts are searched, not compared. Texts are not passed on, because
-they may contain keys. The words are from the server (`src/server.c` of Redis 7.0) and of OpenSSL.
+An error inside a script has other text around it, so words are searched in the texts. Texts are not passed on, because
+they may contain keys. The searched words are from the server (`src/server.c` of Redis 7.0).
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _CLASSES: Final[tuple[tuple[tuple[type[BaseException], ...], UnavailableReason],
     ((redis_errors.TryAgainError, redis_errors.ClusterDownError, redis_errors.MasterDownError), "redis_unreachable"),
     ((redis_errors.TimeoutError, TimeoutError), "redis_timeout"),
 )
-"""The order matters, because a failed connection can contain an error of TLS or of the name service."""
+"""The order matters, because the error of a failed connection can contain an error of TLS or of the name service."""
 
 _WORDS: Final[tuple[tuple[str, UnavailableReason], ...]] = (
     ("NOREPLICAS", "redis_not_replicated"),

@@ -1,7 +1,7 @@
 """Makes findings from the facts of a server. Pure.
 
-The reasons are in docs/adr/0003-what-five-days-means.md and in `cache/embedded/valkey.py`. Other servers should have
-the settings of this file.
+The reasons are in docs/adr/0003-what-five-days-means.md and in `cache/embedded/valkey.py`. A server that the operator
+configures should have the settings of `cache/embedded/valkey.py`.
 """
 
 import re
@@ -21,7 +21,7 @@ OLDEST_VALKEY: Final = (7, 2)
 CLOCK_WARN: Final = 2.0
 CLOCK_FAIL: Final = 30.0
 """Seconds. The server's clock gives messages their times and expiry times. This machine's clock gives tokens and proofs
-their times. If it is wrong by minutes, Facebook and callers refuse them."""
+their times. If this machine's clock is wrong by minutes, Facebook and callers refuse these tokens and proofs."""
 
 FULL_SHARE: Final = 0.8
 """Used share of `maxmemory` from which there is a warning. A full server refuses every message."""

@@ -11,9 +11,9 @@ from cache.server.exchange import Reply
 from cache.server.failures import our_errors
 
 SCAN_KEYS: Final = 1000
-"""Keys that one command looks at: less than a millisecond of the server's time."""
+"""Keys that one command looks at. The command takes less than a millisecond of the server's time."""
 HASH_FIELDS: Final = 500
-"""Fields of a hash that one command reads: about a third of a millisecond of the server's time."""
+"""Fields of a hash that one command reads. The command takes about a third of a millisecond of the server's time."""
 
 
 async def primaries(connection: Connection) -> dict[str, Redis | ClusterNode]:
@@ -31,7 +31,8 @@ async def primaries(connection: Connection) -> dict[str, Redis | ClusterNode]:
 
 
 async def scan_keys(connection: Connection) -> AsyncIterator[list[bytes]]:
-    """Yields the keys of every primary, some at a time. No MATCH, because only a plain SCAN frees expired keys.
+    """Yields the keys of every primary, some at a time. The SCAN has no MATCH, because only a plain SCAN frees expired
+    keys.
 
     Raises:
         Unavailable: a primary cannot be reached.

@@ -24,7 +24,7 @@ LOOK_SECONDS: Final = 60.0
 FRESH_SECONDS: Final = 0.5
 """Checks that run together share one examination."""
 UNFIT: Final = frozenset({"redis.policy", "redis.version"})
-"""Findings that, when they fail, mean that an acknowledged message may be lost."""
+"""Names of findings. If one of these findings fails, an acknowledged message may be lost."""
 CONFIGURATION: Final = UNFIT | {"redis.replication", "redis.cluster", "redis.scripts"}
 
 log = structlog.get_logger()

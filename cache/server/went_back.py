@@ -1,8 +1,8 @@
 """Detects that Redis has older data than before. Until the data are up to date again, no caller can use Redis. Redis
 can lose its last writes without a report: when it loads an old snapshot, when a replica without the last writes becomes
 primary, or when its append-only file was cut. So each process writes the time (its beat) into Redis once per second,
-under its own key. In a cluster it has one key for each part of the slots. If the last beat is missing, the data are
-older than before.
+under its own key. In a cluster each process has one key for each part of the slots. If the last beat is missing, the
+data are older than before.
 
 A server with older data can answer only over a new connection. So after each new connection, the beats are compared
 before the next reply is used. No caller gets older data. While the data are brought up to date, every call raises
@@ -25,7 +25,8 @@ from domain.errors import PageInboxError
 from ops.metrics import Metrics
 
 INTERVAL_SECONDS: Final = 1.0
-"""Time between two beats. If Redis loses less time than this, the loss may not be detected."""
+"""Time between two beats. If Redis loses only the writes of a shorter time, it is possible that the loss is not
+detected."""
 
 log = structlog.get_logger()
 
@@ -66,7 +67,7 @@ class WentBackCheck:
         self._now = now
         self._keys = beat_keys(process, clustered=connection.clustered)
         self._first = self._last = 0  # beats that Redis has acknowledged
-        self._opened = 0  # connections
+        self._opened = 0  # number of connections that were opened
         self._comparing = asyncio.Lock()
         self.unsure = False
         """Whether a connection was opened after the beats were compared."""
@@ -108,7 +109,7 @@ class WentBackCheck:
             await sleep(INTERVAL_SECONDS)
 
     async def close(self) -> None:
-        """Stop the task that runs beside `run`."""
+        """Stop the task that brings older data up to date beside `run`."""
         if self._putting_right is not None:
             self._putting_right.cancel()
             await asyncio.gather(self._putting_right, return_exceptions=True)
