@@ -35,7 +35,7 @@ def log_of(box: Box, now: Callable[[], float] = time.time) -> AuditLog:
 
 
 def json_entry(entry: Entry) -> dict[str, Any]:
-    """Returns the entry as the API answers it."""
+    """Returns the entry in the form of the API's answer."""
     return audit_entry_answer(entry).model_dump()
 
 

@@ -82,7 +82,7 @@ async def test_a_stored_message_is_announced(box: Box) -> None:
 
 
 async def test_a_follower_finds_a_message_without_an_announcement(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This follower gets no announcements at all."""
+    """The follower in this test gets no announcement."""
     monkeypatch.setattr(Announcements, "run", lambda _: asyncio.sleep(NEVER))
     async with following(box, read_seconds=0.05, subscribe_seconds=0.05) as follower:
         await box.put(text("m_1"))
@@ -163,7 +163,7 @@ async def test_a_follower_of_one_shop_gets_no_event_of_another_shop(box: Box) ->
 
 
 async def test_messages_that_arrive_while_a_follower_pauses_come_together(box: Box) -> None:
-    """A follower can ask for a pause. It gets nothing during the pause, and then all messages in one part."""
+    """A follower can ask for a pause. During the pause it gets nothing, and then it gets all messages in one part."""
     asked: list[float] = []
     rested = asyncio.Event()
 

@@ -77,9 +77,7 @@ async def test_a_follower_gets_a_notice_and_the_store_keeps_no_part_of_it(box: B
 
 
 async def test_a_notice_is_not_sent_without_a_permitted_listener(box: Box) -> None:
-    """No notice is sent if nobody listens, if no shop has the Page, if the Page or the shop is paused, or if the
-    conversation is blocked.
-    """
+    """The test has no listener, then a Page of no shop, then a paused shop, then a blocked conversation."""
     other = PageId("104200000000002")
     async with telling(box) as live:
         live.send_soon([notice()])

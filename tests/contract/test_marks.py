@@ -81,7 +81,7 @@ async def test_a_store_that_never_had_a_page_is_not_a_loss(process: Callable[[],
 
 
 async def test_a_page_that_is_connected_and_disconnected_is_not_a_loss(process: Callable[[], Process]) -> None:
-    """Another Page is unknown and stays unknown in every process."""
+    """After the disconnect, every process answers that no shop has the Page."""
     _, shops = process()
     await shops.connect(SHOP, PAGE)
     assert not await refused(shops, OTHER)

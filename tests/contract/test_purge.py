@@ -159,7 +159,7 @@ async def test_a_shop_can_store_new_messages_after_its_purge(box: Box) -> None:
 
 
 async def test_a_metric_shows_the_age_of_the_oldest_unfinished_purge(box: Box) -> None:
-    """Every replica reports it, whichever replica erases."""
+    """Every replica reports this age, even if another replica erases."""
 
     def told() -> float:
         samples = (sample for family in box.metrics.collect() for sample in family.samples)

@@ -39,7 +39,7 @@ async def record(box: Box) -> dict[str, Any]:
 
 
 async def test_a_token_is_stored_encrypted_and_read_back_decrypted(box: Box) -> None:
-    """The read returns the state of the token too. No key shows the token, and the shop's record does not show it."""
+    """The read returns the state of the token too. Nothing that the server stores shows the token."""
     assert await box.shops.credentials(SHOP, PAGE) is None
     kept = await box.shops.keep_token(SHOP, PAGE, TOKEN, STATE)
     assert (kept.id, kept.state, kept.status) == (PAGE, STATE, "connected")

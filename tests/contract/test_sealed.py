@@ -1,5 +1,5 @@
-"""Without the keys nothing on a server can be read. After a purge of a shop, nothing of it can be read with the keys
-either.
+"""Without the keys nothing on a server can be read. After a purge of a shop, even the keys decrypt none of its
+earlier messages.
 """
 
 import secrets
@@ -222,8 +222,8 @@ async def test_a_shop_without_stored_messages_gets_a_new_secret(box: Box) -> Non
 
 
 async def test_every_message_stays_readable_during_a_change_of_keys(box: Box) -> None:
-    """The processes first have the old key, then the old and the new key, then the new key before the old key, and in
-    the end only the new key. Only the secret of each shop is encrypted again.
+    """First the processes have the old key. Then all have the old and the new key, then the new and the old key,
+    and in the end only the new key. Only the secret of each shop is encrypted again.
     """
     await fill(box)
     value = await value_of(box, "m_1")

@@ -177,7 +177,7 @@ async def test_a_delivery_with_many_changes_applies_them_correctly(box: Box) -> 
     edits = [Edit(MessageId(f"m_{n}"), PAGE, customer, k, f"text {k}", now) for k in (1, 3, 2) for n in range(100)]
     outcomes = await box.put(*edits[:50], *messages, *edits[50:], Unsend(MessageId("m_7"), PAGE, now))
     assert outcomes[50:150] == ["stored"] * 100
-    # Messages are stored first, so that an edit of the same delivery finds its message, wherever the edit is.
+    # Messages are stored first, so that an edit finds its message in any order within a delivery.
     assert outcomes[:50] + outcomes[150:-1] == ["edited"] * 200 + ["edit_outdated"] * 100
     assert outcomes[-1] == "unsent"
     read = {message["id"]: message["text"] for message in await box.read()}

@@ -37,7 +37,7 @@ async def test_a_due_page_is_taken_once_and_again_only_after_its_lease(box: Box)
 
 
 async def test_two_replicas_never_take_the_same_page(box: Box) -> None:
-    """This is true for any number of replicas at the same time."""
+    """Any number of replicas may take Pages at the same time."""
     for page in pages(60):
         await box.watchlist.watch(page, NOW, "connected")
     other = Watchlist(box.connection)

@@ -136,7 +136,7 @@ async def test_an_unknown_or_expired_code_is_not_found(box: Box) -> None:
 
 @pytest.mark.parametrize("again", [False, True])
 async def test_every_write_of_a_request_sets_its_expiry_time(box: Box, again: bool) -> None:
-    """This is true even if a purge writes the first note."""
+    """A write by a purge sets the expiry time too, even if it is the first write."""
     deletions = Deletions(box.connection, box.purger)
     if again:
         await deletions.take(CODE, int(time.time() * 1000))

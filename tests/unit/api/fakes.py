@@ -111,7 +111,7 @@ class Store:
     async def messages(
         self, shop: ShopId, query: MessageQuery, as_json: Callable[[KeptMessage], bytes | None], /, *, searching: bool
     ) -> Slice[bytes]:
-        """Returns two messages, or those of the two that match a search. The list continues."""
+        """Returns two messages. A search returns only those of them that match. The list continues."""
         self._note("messages", shop, query)
         found = [as_json(KEPT) for _ in range(2)]
         assert searching or None not in found

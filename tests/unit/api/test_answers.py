@@ -61,7 +61,7 @@ def test_each_event_of_a_stream_has_the_shape_of_its_model(event: StreamEvent, a
 
 
 def test_an_entry_of_the_audit_log_leaves_out_absent_fields() -> None:
-    """One entry is a read. The other is a change that was requested twice."""
+    """The test has two entries: a read, and a change that was requested twice."""
     one = Entry(NOW * 1000, NOW * 1000, 1, Access("listMessages", "dara", "192.0.2.7"))
     two = Entry(NOW * 1000, NOW * 1000 - 1, 2, Access("connectPage", "dara", "192.0.2.7", PAGE))
     first, second = (audit_entry_answer(entry).model_dump() for entry in (one, two))

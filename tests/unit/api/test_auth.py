@@ -205,7 +205,7 @@ def test_a_token_that_is_valid_from_a_few_seconds_later_is_accepted() -> None:
 
 
 def test_the_token_cache_is_bounded_and_removes_the_least_recently_used_token() -> None:
-    """The cache removes the token that was not used for the longest time."""
+    """When the cache is full, it removes the token whose last use is the oldest."""
     tokens = verifier(SECRET)
     first, second = signed(CLAIMS | {"n": 0}), signed(CLAIMS | {"n": 1})
     known_first, known_second = tokens.verify(first), tokens.verify(second)
@@ -247,13 +247,14 @@ def test_a_token_naming_another_key_is_refused() -> None:
 
 @pytest.mark.parametrize("algorithm", ["RS512", "PS256"])
 def test_a_public_key_verifies_with_one_algorithm(algorithm: str) -> None:
-    """Other algorithms are refused, also if they could use the same key."""
+    """The verifier refuses other algorithms, even those that could use the same key."""
     assert refusal(jwt.encode(CLAIMS, RSA, algorithm), verifier(jwks=JWKS)) == "token_invalid"
 
 
 def test_a_public_key_is_no_secret() -> None:
-    """This is a known attack: a token is signed with HS256 and a public key. The service refuses the token also when
-    secrets and a set are both configured."""
+    """In a known attack, the attacker signs a token with HS256 and uses the public key as the secret. The service
+    refuses such a token, also if it has both secrets and a key set.
+    """
     confused = [json.dumps(key) for key in JWKS["keys"]] + [str(key.get("n", key.get("x"))) for key in JWKS["keys"]]
     for guess in confused:
         token = signed(CLAIMS, Secret(guess))

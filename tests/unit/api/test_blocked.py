@@ -20,7 +20,7 @@ def test_a_block_deletes_the_messages_of_the_conversation(setup: Setup) -> None:
 
 
 def test_a_block_may_keep_the_stored_messages(setup: Setup) -> None:
-    """The caller asks for this if the customer wants it."""
+    """A shop keeps the messages if the customer wants the shop to keep them."""
     answer = setup.client.put(AT, params={"keep_messages": "true"})
     BlockedModel.model_validate_json(answer.content)
     assert answer.json() == {"conversation_id": CONVERSATION, "blocked": True, "since": MOMENT}

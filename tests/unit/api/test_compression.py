@@ -44,7 +44,7 @@ def test_the_header_accept_encoding_decides_the_coding(accepted: str, coding: Co
 
 @pytest.mark.parametrize("accepted", ["zstd", "gzip"])
 def test_a_compressed_answer_reads_as_the_same_json(accepted: str) -> None:
-    """It is much smaller, and its header informs caches and callers."""
+    """The compressed answer has less than a third of the bytes. Its headers inform caches and callers of the coding."""
     answer = Compression(bytes).answer(PAGE, accepted)
     assert answer.headers["content-encoding"] == accepted
     assert answer.headers["vary"] == "Accept-Encoding"

@@ -70,7 +70,7 @@ def test_an_unknown_address_and_method_are_problems_too(setup: Setup) -> None:
 
 
 def test_the_answer_to_an_unexpected_error_hides_its_message() -> None:
-    """Its message may contain anything."""
+    """The message of an unexpected error may contain any text."""
     answer = _client(RuntimeError("the canary")).get("/")
     assert (answer.status_code, answer.json()["reason"]) == (500, "internal_error")
     assert "canary" not in answer.text
@@ -108,7 +108,7 @@ def test_the_log_line_has_the_reason_of_the_error() -> None:
 
 
 def test_a_status_outside_the_table_gets_its_http_phrase_as_reason() -> None:
-    """This holds for an error of any library."""
+    """An error of a library can have such a status."""
     answer = _client(HTTPException(431, headers={"X-Why": "long"})).get("/")
     assert answer.headers["x-why"] == "long"
     assert answer.json()["reason"] == "request_header_fields_too_large"

@@ -44,7 +44,7 @@ def test_a_conversation_is_marked_with_labels_of_the_shop(setup: Setup) -> None:
     ],
 )
 def test_a_mark_or_list_of_another_shape_is_refused(setup: Setup, path: str, body: dict[str, Any]) -> None:
-    """Nothing is stored."""
+    """The service stores nothing from such a body."""
     setup.client.put(LABELS, json={"labels": ["VIP", *"123456"]})
     answer = setup.client.put(path, json=body)
     assert (answer.status_code, answer.json()["reason"]) == (400, "invalid_field")

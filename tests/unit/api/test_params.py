@@ -145,7 +145,7 @@ def test_ids_are_opaque(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "x" * (LONGEST_ID + 1), "a\x00", "a\nb", "\x85", "\ud800"])
 def test_ids_that_are_unsafe_in_a_log_line_are_refused(text: str) -> None:
-    """Refused are control characters, lone surrogates and very long ids."""
+    """The service refuses ids with control characters or lone surrogates, and very long ids."""
     with pytest.raises(InvalidRequest, match=r"^id: ") as refused:
         checked_id("id", text)
     assert refused.value.reason == "invalid_parameter"

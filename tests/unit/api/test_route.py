@@ -176,7 +176,7 @@ def test_every_call_is_recorded_before_its_handler_runs(setup: Setup, route: Rou
 
 
 def test_a_call_refused_before_its_handler_is_not_recorded(setup: Setup) -> None:
-    """Such a call has reached no data, and a stranger must not fill a shop's audit log."""
+    """A refused call has read no data, and a stranger must not be able to fill a shop's audit log."""
     assert setup.client.get(f"{SHOP}/messages?colour=red").status_code == 400
     assert setup.client.get("/v1/shops/other/messages").status_code == 403
     assert setup.client.get(f"{SHOP}/messages", headers={"Authorization": ""}).status_code == 401
@@ -198,7 +198,7 @@ def test_the_client_is_an_address_or_unknown(client: tuple[str, int] | None, tol
 
 
 def test_a_table_with_a_route_that_cannot_be_guarded_is_refused_at_the_start() -> None:
-    """Refused are a route without a scope, and a route without a shop in its path."""
+    """The service refuses a table that has a route without a scope, or a route without a shop in its path."""
     tokens = Tokens([SECRET])
     with pytest.raises(ValueError, match="guarded"):
         to_starlette([replace(ROUTES[0], path="/v1/messages")], tokens, Recorder())

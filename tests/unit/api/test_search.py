@@ -1,4 +1,4 @@
-"""Which messages and conversations a search finds."""
+"""The tests check which messages and conversations a search finds."""
 
 import time
 from typing import Any
@@ -39,7 +39,7 @@ def found(search: Search, message: KeptMessage) -> bool:
     ],
 )
 def test_a_search_ignores_differences_in_case_spaces_and_digits(q: str, text: str) -> None:
-    """This is true for Khmer and for Latin script."""
+    """The test covers Khmer and Latin script."""
     assert found(Search(q), kept(text))
 
 
@@ -48,7 +48,7 @@ def test_a_search_ignores_differences_in_case_spaces_and_digits(q: str, text: st
 )
 @pytest.mark.parametrize("q", ["012345678", "+855 12 345 678", "0085512345678", "០១២៣៤៥៦៧៨", "12 345 678"])
 def test_a_telephone_number_is_found_in_any_spelling(q: str, text: str) -> None:
-    """The search and the text may use different spellings."""
+    """The caller may search for another spelling of the number than the message has."""
     assert found(Search(q), kept(f"call {text} please"))
     assert not found(Search(q), kept("call 012 345 679 please"))
 
@@ -121,7 +121,7 @@ def test_a_conversation_is_answered_if_the_page_sent_its_last_message() -> None:
 
 
 def test_the_answer_to_a_search_has_the_number_of_searched_items(setup: Setup) -> None:
-    """Other answers do not have this number."""
+    """An answer without a search does not have this number."""
     answer = setup.client.get(f"{SHOP}/messages?q=nothing+like+it").json()
     assert answer == {"messages": [], "next_cursor": "c1", "looked_at": 2}
     assert len(setup.client.get(f"{SHOP}/messages?q=តម្លៃ&has=photo").json()["messages"]) == 0

@@ -65,7 +65,7 @@ def test_a_pause_may_have_an_end(setup: Setup, path: str) -> None:
     ],
 )
 def test_an_end_that_makes_no_sense_is_refused(setup: Setup, path: str, body: dict[str, Any]) -> None:
-    """Refused are a time in the past, a time without an offset, a number, and an end without a pause."""
+    """The service refuses a time in the past, a time without an offset, a number, and an end without a pause."""
     answer = setup.client.patch(f"{SHOP}{path}", json=body)
     assert (answer.status_code, answer.json()["reason"]) == (400, "invalid_field")
     assert "until" in answer.json()["detail"]

@@ -49,7 +49,9 @@ def test_data_keeps_spaces_and_colons() -> None:
 
 @pytest.mark.parametrize("end", ["\x85", "\u2028", "\u2029"])
 def test_a_unicode_line_separator_is_escaped(end: str) -> None:
-    """Some readers split lines by Unicode's rules, as Python's `splitlines` does, and would end the event there."""
+    """Some readers split lines by Unicode's rules, as Python's `splitlines` does. Such a reader would end the event
+    at the separator.
+    """
     sent = sse.encode("message", orjson.dumps({"text": f"a{end}b"})).decode()
     assert end not in sent
     (event,) = read(sent.encode())

@@ -1,4 +1,4 @@
-"""One viewer's queue: in order, bounded, and without a delay for the sender."""
+"""The queue of one viewer keeps the order of events, is bounded, and never delays the sender."""
 
 import asyncio
 
@@ -115,7 +115,7 @@ async def test_the_end_of_a_viewer_cancels_its_blocked_sender() -> None:
 
 
 async def test_a_waiting_viewer_gets_the_events_from_before_its_end() -> None:
-    """The first reason is kept."""
+    """If the viewer is ended twice, it keeps the first reason."""
     viewer = made()
     waiting = asyncio.create_task(viewer.next())
     await asyncio.sleep(0)

@@ -37,12 +37,14 @@ def test_the_error_names_the_number_of_a_line_without_a_valid_id() -> None:
 
 @pytest.mark.parametrize("first", ["7.0E+13", "7,000,000,000,000,001", "7000000000000001.0", "៧០០០០០០០០០០០០០០១", "12"])
 def test_a_first_line_that_a_spreadsheet_rewrote_is_no_header(first: str) -> None:
-    """A header has only words without digits."""
+    """Only a first line without digits is a header."""
     assert read_customers([f"{first}\n", f"{B}\n"]).refused_lines == (1,)
 
 
 def test_ids_that_a_spreadsheet_rounded_are_noticed() -> None:
-    """A spreadsheet keeps fifteen digits. A few ids may end in a zero by chance."""
+    """A spreadsheet keeps fifteen digits of a number and writes zeros for the others. A few ids end in zeros by
+    chance, so the reader reports only many such ids.
+    """
     assert read_customers([f"{70_000_000_000_000_000 + n * 100}\n" for n in range(5)]).rounded
     assert not read_customers([f"{70_000_000_000_000_000 + n * 100}\n" for n in range(4)]).rounded
     assert not read_customers([f"{7_000_000_000_000_000 + n}\n" for n in range(50)]).rounded

@@ -77,7 +77,7 @@ class Setup(WebhookSetup):
 
     async def said(self, parts: list[bytes], lines: int) -> bytes:
         """Returns the answers to these parts. The test sends each part when the service has read the part before
-        it, and waits for this number of log lines before it closes the connection.
+        it. It waits for `lines` log lines before it closes the connection.
         """
         reader, writer = await self.connect()
         before, sent = len(self.lines), READ[self.edge]

@@ -1,4 +1,4 @@
-"""Comparing two runs of the benchmark: figures that have changed, and figures that differ by chance."""
+"""The comparison of two runs of the benchmark tells figures that have changed from figures that differ by chance."""
 
 import json
 from pathlib import Path
@@ -66,7 +66,7 @@ def test_a_skipped_measurement_is_not_a_failure() -> None:
 
 
 def test_figures_without_a_reference_are_not_compared() -> None:
-    """Such figures depend on the machine."""
+    """A figure without a reference depends on the machine."""
     assert check.rounds_of(run(Figure("group", "purge", [5.0], "ms"))) == {}
 
 

@@ -187,7 +187,7 @@ def test_the_higher_of_two_waiting_edits_stays(first: Edit, second: Edit) -> Non
 
 
 def test_a_waiting_edit_is_no_message() -> None:
-    """No answer contains it."""
+    """No answer contains a waiting edit."""
     waiting = encode_waiting_edit(edit(1, "private"), KEYS, NONCE)
     assert waiting[0] == codec.WAITING_EDIT
     with pytest.raises(Corrupt):

@@ -1,4 +1,6 @@
-"""Every key of the store: a shop has one slot, no two shops share a key, and ids do not change."""
+"""The keys of the store: all keys of a shop are in one slot, two shops share no key, and ids do not change between
+versions.
+"""
 
 import re
 
@@ -50,14 +52,14 @@ OTHERS = [module.PURGES, module.SWEEPER_LOCK, module.KEPT, module.APP_HOLD, *WAT
 
 @given(NAMES | AWKWARD)
 def test_all_keys_of_a_shop_lie_in_one_slot(shop: str) -> None:
-    """This is true for any name of the shop. Scripts use several of the keys in one call."""
+    """The name of the shop may be any text. One script call uses several of these keys, so they need one slot."""
     slots = {key_slot(key) for key in every_key(shop)}
     assert slots == {key_slot(ShopKeys(ShopId(shop)).hash_tag)}
 
 
 @given(NAMES | AWKWARD, NAMES | AWKWARD)
 def test_two_shops_share_no_key(one: str, other: str) -> None:
-    """This is true even if the name of one shop looks like a part of another shop's keys."""
+    """The name of one shop may look like a part of another shop's keys."""
     if one != other:
         assert not set(every_key(one)) & set(every_key(other))
 

@@ -55,7 +55,7 @@ def test_the_policy_allows_only_our_own_files_and_facebooks_media(client: TestCl
 
 
 def test_pages_of_the_listed_origins_may_embed_the_console_and_open_it() -> None:
-    """Pages of other origins may not. Windows of the listed origins can receive messages."""
+    """Pages of other origins may not embed it. Windows of the listed origins can receive messages from the console."""
     console = Console(MODULE, TYPES, (), ("https://pos.example",))
     with TestClient(Starlette(routes=[Route("/console", console.page)])) as page:
         answer = page.get("/console")
@@ -65,12 +65,14 @@ def test_pages_of_the_listed_origins_may_embed_the_console_and_open_it() -> None
 
 
 def test_the_policy_also_allows_the_pictures_of_the_demo() -> None:
-    """They come from the address of the demo's Graph API."""
+    """These pictures come from the address of the demo's Graph API."""
     assert "img-src 'self' http://127.0.0.1:1;" in policy(["http://127.0.0.1:1"])
 
 
 def test_the_browser_revalidates_the_page_and_caches_its_files(client: TestClient) -> None:
-    """A browser that has both gets 304. Files of another release are served, but may not be cached."""
+    """A browser that has the page and a file gets 304 for both. Files under the address of another release are
+    served, but may not be cached.
+    """
     page = client.get("/console")
     assert page.headers["cache-control"] == "no-cache"
     assert client.get("/console", headers={"If-None-Match": page.headers["etag"]}).status_code == 304

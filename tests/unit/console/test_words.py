@@ -81,8 +81,9 @@ def test_no_script_contains_visible_text() -> None:
 
 
 def test_every_refusal_of_facebook_has_a_sentence() -> None:
-    """This includes every status of the service, alone or with its reason, every kind of receipt and every state of a
-    Page."""
+    """There is a sentence for every status of the service, alone or with its reason, for every kind of receipt and
+    for every state of a Page.
+    """
     assert [reason for reason in get_args(GraphReason) if f"problem.{reason}" not in ENGLISH] == []
     ours = {"unauthenticated", "forbidden", "not_found", "throttled", "internal", "upstream_failed", "unavailable"}
     assert [kind for kind in STATUS if kind in ours and f"problem.status_{STATUS[kind]}" not in ENGLISH] == []

@@ -81,7 +81,7 @@ async def test_a_call_uses_the_token_of_the_page_and_is_counted() -> None:
 
 
 async def test_a_call_waits_for_its_reserved_time_before_it_is_sent() -> None:
-    """Each try reserves its own place."""
+    """Each try reserves its own time."""
     setup = Setup(budgets=Budgets(Entry(wait=0.4)))
     sent = []
 
@@ -294,7 +294,7 @@ async def test_a_call_without_a_page_ends_at_its_deadline() -> None:
 
 
 async def test_closing_closes_the_connections() -> None:
-    """This also works if there were no connections."""
+    """A client that has made no connection can be closed too."""
     setup = Setup()
     setup.facebook.will("GET me", ok({}))
     await setup.calls.close()

@@ -139,7 +139,7 @@ class Endless(httpx2.AsyncByteStream):
 
 
 async def test_the_client_stops_reading_an_answer_over_the_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This also holds for an endless answer. The budget in its headers is used."""
+    """The answer may be endless. The service still uses the budget in its headers."""
     monkeypatch.setattr("graph_client.client.ANSWER_BYTES", 1000)
     endless, facebook = Endless(), Facebook()
     facebook.will("GET me", httpx2.Response(200, headers={"x-app-usage": '{"call_count":40}'}, stream=endless))

@@ -137,7 +137,7 @@ def test_only_conversations_of_messenger_are_requested() -> None:
     ],
 )
 def test_refused_videos_are_searched_in_the_posts(error: GraphError) -> None:
-    """The cursor says which list it belongs to, and the walk continues there."""
+    """A cursor says which of the two lists it belongs to, and the walk continues in this list."""
     other = fallback_query(query("videos", limit=7), error)
     assert other is not None
     ask = ask_for(other)
@@ -168,7 +168,7 @@ def test_other_refusals_have_no_fallback(edge: Edge, after: str | None, error: G
 
 @pytest.mark.parametrize("cursor", ["QVFI", "v", "x1", "", "VQVFI", " p"])
 def test_a_foreign_cursor_of_videos_is_refused(cursor: str) -> None:
-    """It is refused before any call."""
+    """The service refuses the cursor before any call."""
     with pytest.raises(ParameterRefused):
         ask_for(query("videos", after=cursor))
 

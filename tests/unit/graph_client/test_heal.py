@@ -214,7 +214,7 @@ async def test_both_walks_read_all_pages_with_pauses_and_renew_the_lease() -> No
 
 
 async def test_healing_requests_only_the_fields_that_it_needs() -> None:
-    """It asks for no names and no snippets, and can wait for its turn."""
+    """Healing asks for no names and no snippets, and its calls can wait for their turn."""
     world = World()
     world.setup.facebook.will(CONVERSATIONS, page_of(conversation("t_1", 90)))
     world.will("t_1", page_of())

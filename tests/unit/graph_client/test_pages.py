@@ -161,7 +161,7 @@ async def test_a_page_and_its_token_are_stored_before_the_subscription() -> None
 
 
 async def test_the_history_can_be_left_out() -> None:
-    """Nothing is fetched then, and the Page is checked tomorrow."""
+    """The service then fetches nothing, and checks the Page after a day."""
     world = World()
     world.will_connect()
     page = await world.pages.connect(SHOP, PAGE, TOKEN, history=False)

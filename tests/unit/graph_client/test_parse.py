@@ -135,7 +135,7 @@ def test_addresses_with_a_token_and_email_addresses_are_removed() -> None:
 
 
 def test_a_text_that_mentions_a_token_stays_unchanged() -> None:
-    """Only addresses with a token are left out."""
+    """The service leaves out only addresses with a token."""
     assert item(id="1", message="what is an access_token=?")["message"] == "what is an access_token=?"
 
 
@@ -162,7 +162,7 @@ def test_too_deeply_nested_data_is_cut_off() -> None:
 
 
 def test_the_cursor_of_facebook_is_kept_and_is_absent_at_the_end() -> None:
-    """This holds for any number of items."""
+    """The number of items does not matter."""
     body = {"data": [], "paging": {"cursors": {"after": "QVFI"}, "next": NEXT}}
     assert fetched(GraphQuery("comments", PAGE, "7"), GraphAnswer(body)).after == "QVFI"
     del body["paging"]["next"]  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The reader fetches from Facebook for a shop: which call it makes, and where it looks for videos."""
+"""The reader fetches from Facebook for a shop. The tests check which calls it makes, and where it looks for videos."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ async def fetch(setup: Setup, query: GraphQuery) -> Fetched:
 
 
 async def test_posts_are_fetched_in_one_call_and_converted() -> None:
-    """One call, counted under its edge. The cursor continues the list."""
+    """The reader makes one call and counts it under its edge. The cursor continues the list."""
     setup = Setup()
     setup.facebook.will(POSTS, ok(more("QVFI", {"id": "1", "created_time": "2026-02-02T02:41:10+0000"})))
     found = await fetch(setup, GraphQuery("posts", PAGE, limit=7))

@@ -1,4 +1,4 @@
-"""Whether a call is made again."""
+"""The rules that decide whether a call is tried again."""
 
 import pytest
 

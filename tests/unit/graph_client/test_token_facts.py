@@ -25,7 +25,7 @@ def without(name: str) -> dict[str, Any]:
 
 
 def test_a_good_token_lacks_nothing() -> None:
-    """This holds also if ids are numbers."""
+    """The ids may be texts or numbers."""
     assert lacking() == ()
     assert lacking(app_id=int(APP), profile_id=int(PAGE)) == ()
 
@@ -76,7 +76,7 @@ def test_a_valid_token_of_another_app_person_or_page_is_refused(other: dict[str,
 
 
 def test_a_missing_type_or_page_does_not_make_a_token_wrong() -> None:
-    """This concerns type and Page. The service then finds the token's Page in another way."""
+    """If Facebook does not name the type or the Page, the service finds the token's Page in another way."""
     assert read_facts(without("type"), PAGE, APP).missing_permissions == ()
     assert read_facts(without("profile_id"), PAGE, APP).missing_permissions == ()
 

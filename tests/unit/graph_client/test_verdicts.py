@@ -1,4 +1,4 @@
-"""Every code and subcode of Graph's errors, compared with what callers see."""
+"""For every code and subcode of Graph's errors, the tests check what callers see."""
 
 import json
 from pathlib import Path
@@ -104,7 +104,7 @@ def test_a_known_permission_in_the_text_of_graph_is_passed_on() -> None:
 def test_an_answer_without_an_error_of_graph_is_classified_by_its_status(
     status: int, body: object, expected: type[GraphError]
 ) -> None:
-    """No other error is raised."""
+    """Any such answer gives one of our Graph errors, and raises no other error."""
     assert type(error_of(status, body)) is expected
 
 

@@ -1,4 +1,4 @@
-"""What the watch does with a Page, for each result of its check."""
+"""The tests check what the watch does with a Page, for each result of its check."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -170,7 +170,7 @@ def watch(world: World, metrics: Metrics | None = None) -> Watch:
 
 
 async def test_a_page_that_is_not_due_causes_no_call() -> None:
-    """The Page has sent something since it was put on the list."""
+    """The Page has had an event since its last check, so its next check is later."""
     world = World(ALIVE, last_event_at=NOW - 1000)
     world.state = replace(ALIVE, checked_at=NOW - 2000)
     assert await world.look() == Counter()
@@ -207,7 +207,7 @@ async def test_missing_messages_are_recorded_before_the_subscription_is_restored
 
 @pytest.mark.parametrize("fails", ["subscribe", "heal"])
 async def test_a_failed_healing_is_retried_soon(fails: str) -> None:
-    """This holds for a failure of the subscription and for a failure in the middle of the history."""
+    """The subscription may fail, or the healing may fail in the middle of the history."""
     world = World(last_event_at=NOW - DAY, fields=(), fails={fails: GraphUnavailable()})
     await world.look()
     assert world.due[PAGE] == NOW + AGAIN
@@ -251,7 +251,7 @@ async def test_a_page_without_a_token_leaves_the_list(gone: World) -> None:
 
 
 async def test_a_page_is_healed_once_from_the_start_of_an_outage() -> None:
-    """This also holds for a Page that is subscribed and has a recent event."""
+    """The Page is healed even if it is subscribed and has a recent event."""
     world = World(last_event_at=NOW - 1000, ended=Outage(NOW - 7_200_000, NOW - 500))
     metrics = Metrics(CollectorRegistry())
     await Heartbeat(world, metrics, now=lambda: NOW, sleep=never).beat()
@@ -275,7 +275,7 @@ async def test_a_page_has_a_lease_while_it_heals() -> None:
 
 @pytest.mark.parametrize("person", ["10000000000000042", None])
 async def test_a_check_records_the_person_who_granted_the_token(person: str | None) -> None:
-    """This is for Pages that were connected before the person was stored, and for a new key."""
+    """A Page may have been connected by a version that did not store the person, or the key of the hash may be new."""
     world = World(person=person)
     await world.look()
     assert world.granted_by == (None if person is None else (person, NOW))

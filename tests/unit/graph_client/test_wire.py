@@ -220,9 +220,7 @@ def test_a_large_integer_keeps_its_value(number: int) -> None:
 
 
 def test_half_an_emoji_does_not_make_a_large_answer_slow_to_read() -> None:
-    """The reading of a megabyte with half an emoji takes only a few times as long as the reading of a megabyte
-    without it.
-    """
+    """Half an emoji may make the reading of a megabyte only a few times slower."""
     row = b'{"message":"\\u179f\\u17bd \\ud83d\\ude4f a\\\\b","n":[1,2.5,{"a":null}]},' * 16_000
 
     def seconds(text: bytes) -> float:
@@ -240,7 +238,7 @@ def test_a_very_long_number_does_not_make_an_answer_unreadable() -> None:
 
 
 def test_a_throttle_without_a_named_budget_counts_for_the_budget_of_the_call() -> None:
-    """This is for answers in which Facebook names no budget."""
+    """In some answers Facebook names no budget."""
     with pytest.raises(Throttled) as raised:
         decipher(429, b"", Ask("GET", ("1", "messages"), lists=True, limit="messenger"))
     assert raised.value.limit == "messenger"

@@ -152,7 +152,7 @@ async def ask(app: RequestLog, scope: dict[str, Any]) -> list[Message]:
 
 
 async def test_a_client_that_disconnects_before_the_answer_is_logged_as_499() -> None:
-    """The line has the status of a disconnect, and not 500."""
+    """The line has 499 and not 500, because the service has made no error."""
     started = asyncio.Event()
 
     async def waiting(_scope: Scope, _receive: Receive, _send: Send) -> None:

@@ -35,12 +35,12 @@ def test_a_secret_that_a_person_typed_is_reported(text: str, level: Level, word:
 
 @pytest.mark.parametrize("form", [secrets.token_hex, secrets.token_urlsafe], ids=["hex", "base64"])
 def test_a_random_secret_is_accepted(form: "type[str]") -> None:
-    """This holds for every length that a setting accepts."""
+    """The test covers several lengths that a setting accepts."""
     for size in (16, 32, 64):
         assert weakness(Secret(form(size))) is None
 
 
 def test_the_decoded_bytes_of_a_key_are_checked() -> None:
-    """In base64, the bytes from 0 to 31 look random."""
+    """The bytes from 0 to 31 are no random key, but their base64 text looks random."""
     for raw, weak in ((bytes(32), True), (bytes(range(32)), True), (secrets.token_bytes(32), False)):
         assert (weakness(Secret(base64.b64encode(raw).decode()), raw) is not None) is weak

@@ -111,9 +111,7 @@ async def test_a_timed_proof_is_good_for_five_minutes(secret: Secret, age: int) 
     ids=str,
 )
 async def test_a_wrong_proof_is_refused(wrong: dict[str, Any]) -> None:
-    """Each of these makes a proof wrong: another secret, another time, an old time, no time, and a time that is not
-    in whole seconds.
-    """
+    """The proof has another secret, another time or an old time, or the time is missing or not in whole seconds."""
     clock = FakeClock()
     graph = caller(clock)
     secret, age = wrong.pop("secret", SECRETS[0]), wrong.pop("age", None)

@@ -70,7 +70,7 @@ def test_every_forgery_occurs_and_shares_no_message_with_a_genuine_delivery() ->
 
 
 def test_disorder_moves_posts_by_no_more_than_its_window() -> None:
-    """Each event has a time from the order in which it was drawn, so the test can see how far a post has moved."""
+    """The times of the events show the order in which they were drawn, so the test sees how far a post has moved."""
     plan = Plan(PAGES, count=500, disorder=0.3, habits=Habits(largest_batch=1, odd=0))
     times = [json.loads(post.body)["entry"][0] for post in drawn(plan)]
     turns = [(entry["time"] * (1 if entry["time"] > 10**11 else 1000) - NOW) // 1000 for entry in times]

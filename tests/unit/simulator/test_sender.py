@@ -152,7 +152,7 @@ async def test_forged_deliveries_are_never_sent_again() -> None:
 
 
 async def test_accepted_forgeries_are_reported() -> None:
-    """Such a receiver does not check signatures."""
+    """A receiver that accepts a forgery does not check signatures."""
     summary = await run(lambda _: httpx2.Response(200), Plan(PAGES, count=20, forged=1.0))
     assert summary.accepted == 20
     assert summary.readable == []
@@ -219,7 +219,7 @@ async def test_a_delivery_that_waits_for_its_retry_does_not_delay_others() -> No
 
 @pytest.mark.parametrize("url", ["", "receiver.example/webhook", "ftp://receiver.example/", "http://", "http://a:b:c/"])
 def test_an_invalid_address_is_refused_before_anything_is_sent(url: str) -> None:
-    """One error with a reason replaces a hundred failures."""
+    """The user gets one error with a reason, and not a failure for each delivery."""
     with pytest.raises(PlanRefused) as refused:
         Sender(url, SECRET)
     assert refused.value.reason == "bad_url"

@@ -25,7 +25,7 @@ def summary(*sent: tuple[Post, str]) -> Summary:
 
 
 def test_forged_events_are_counted_without_kind_and_not_expected() -> None:
-    """This is true even if the service accepted a forged event."""
+    """The summary does not expect a forged event, even if the service accepted it."""
     counted = summary((FORGED, "200"), (FORGED, "401"), (FORGED, "503"))
     assert (counted.forged, counted.refused, counted.accepted, counted.events) == (3, 1, 1, 3)
     assert not counted.kinds

@@ -173,7 +173,7 @@ def test_different_taps_get_different_ids(other: dict[str, Any]) -> None:
 
 
 def test_a_thousand_events_are_all_read_in_order() -> None:
-    """This is Facebook's largest batch."""
+    """Facebook sends at most a thousand events in one delivery."""
     entries = [json.loads(_one({"mid": f"m_{number}", "text": "ក"}))["entry"][0] for number in range(1000)]
     delivery = normalize(_as_facebook_writes({"object": "page", "entry": entries}))
     assert [event.id for event in delivery.events] == [f"m_{number}" for number in range(1000)]

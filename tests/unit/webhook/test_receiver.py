@@ -140,7 +140,7 @@ def bodies() -> list[bytes]:
 async def test_the_receiver_and_its_asgi_application_give_the_same_results(
     fails: Exception | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both do the same for any body, genuine or forged, and whether or not the store accepts it."""
+    """The body may be any text, genuine or forged, and the store may accept or refuse its events."""
     ways = Setup(), Setup()
     monkeypatch.setattr("webhook.receiver.log", structlog.wrap_logger(None, processors=[drop]))
     for number, body in enumerate(bodies()):

@@ -33,7 +33,7 @@ def test_each_vector_has_its_verdict_and_its_reason(vector: dict[str, Any]) -> N
 
 
 def test_the_published_example_verifies() -> None:
-    """The example is published by others and not made by us. The test compares every byte."""
+    """The first vector is written out here, so that a reader can see its parts. The test compares every byte."""
     signed = (
         "tv6-EHUKvYExRI271OktAVpmsN68gAij4vnM9LUfl3c."
         "eyJhbGdvcml0aG0iOiJITUFDLVNIQTI1NiIsImlzc3VlZF9hdCI6MTc3MDAwMDAwMCwidXNlcl9pZCI6IjEwMDAwMDAwMDAwMDAwMDQyIn0"

@@ -358,8 +358,9 @@ async def test_a_round_trip_respects_the_configured_number_of_messages() -> None
 
 
 async def test_a_young_message_that_redis_calls_too_old_is_not_dropped() -> None:
-    """One of the two clocks is wrong, and Facebook delivers the message again. A message that is old by both clocks is
-    dropped."""
+    """The clock of the service or of Redis is wrong, so the delivery is refused and Facebook delivers it again. A
+    message that is old by both clocks is dropped.
+    """
     now = 1_770_000_000
     setup = Setup(now=now)
     setup.connection.answer = lambda share: [b"o" * len(share.rows)]

@@ -46,7 +46,7 @@ def test_a_value_of_the_first_version_opens() -> None:
 
 @given(st.binary(min_size=12, max_size=12), RECORDS, st.binary(min_size=8, max_size=8))
 def test_every_sealed_value_opens(id_: bytes, record: bytes, drawn: bytes) -> None:
-    """This includes an empty value. The header stays readable."""
+    """An empty value opens too. The header stays readable."""
     value = VAULT.seal(id_, record, drawn)
     assert value[:HEADER_BYTES] == record[:HEADER_BYTES]
     assert VAULT.open(id_, value) == record

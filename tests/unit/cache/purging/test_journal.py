@@ -1,4 +1,6 @@
-"""The journal of purges: every process reads the written purges for five days. Damaged lines are counted."""
+"""The journal of purges: for five days, every process reads the purges that any process has written. Damaged lines
+are logged.
+"""
 
 import secrets
 from dataclasses import replace
@@ -52,7 +54,7 @@ async def test_a_purge_older_than_five_days_is_not_read_and_its_file_is_removed(
 
 
 async def test_an_incomplete_line_does_not_damage_other_lines(tmp_path: Path) -> None:
-    """A full disk leaves half a line. The service has not answered the purge of this line."""
+    """A full disk leaves half a line. The service has not answered the purge of this line as done."""
     await journal(tmp_path).append(entry("p-1"))
     (file,) = files(tmp_path)
     with file.open("ab") as opened:
@@ -65,12 +67,12 @@ async def test_an_incomplete_line_does_not_damage_other_lines(tmp_path: Path) ->
 
 
 def test_a_directory_that_is_not_there_holds_no_purge(tmp_path: Path) -> None:
-    """This is the state before the first purge."""
+    """Before the first purge, the directory does not exist."""
     assert journal(tmp_path / "nothing").read() == []
 
 
 async def test_an_unknown_purge_of_a_newer_version_is_skipped(tmp_path: Path) -> None:
-    """Such a line exists after a return to this version."""
+    """A newer version may have written such a line, before the operator returned to this version."""
     await journal(tmp_path).append(replace(entry("p-1"), what=cast(Any, "something new")))
     await journal(tmp_path).append(entry("p-2"))
     with capture_logs() as logged:

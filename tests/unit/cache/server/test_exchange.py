@@ -15,7 +15,7 @@ ASKED: Final = [(b"key", ("GET", "key"))]
 
 
 class FakeConnection:
-    """Gives the prepared answers. It is open when it is made."""
+    """A connection that gives the prepared answers. A new one is open."""
 
     def __init__(self) -> None:
         self.is_connected = True
