@@ -1,17 +1,17 @@
 // The client of Page Inbox for browsers and Node 20: docs/integrate.md explains how to use it. Types: page-inbox.d.ts.
 
-const ANSWER_WITHIN = 20_000; // milliseconds; the service gives up on Facebook after 12 seconds
+const ANSWER_WITHIN = 20_000; // milliseconds; the service waits at most 12 seconds for Facebook
 const SHORTEST_WAIT = 500; // milliseconds, before the first repetition
 const LONGEST_WAIT = 30_000;
-const REMEMBERED = 1024; // ids of events that are not given a second time; the service holds at most 512 for a viewer
+const REMEMBERED = 1024; // ids of events, which are not given twice; in the service at most 512 wait for a viewer
 const ONCE = new Set(["message", "edited", "erased", "purge", "marked"]); // kinds of events that are given once
 const RELOAD = new Set(["start", "gap", "purge"]);
-const AT_ONCE = new Set(["token_expired", "purge", "closing", "slow"]); // ends of a stream after which it goes on
-const OF_FACEBOOK = /^(graph_|throttled|too_much_data|proof_refused|app_token_refused)/; // reasons: Facebook's answers
+const AT_ONCE = new Set(["token_expired", "purge", "closing", "slow"]); // ends after which it connects again at once
+const OF_FACEBOOK = /^(graph_|throttled|too_much_data|proof_refused|app_token_refused)/; // Facebook's failures
 
 /**
  * An error. `reason` is the service's slug. Without an answer, `status` is 0 and `reason` is `offline`, `no_answer` or
- * `token_unavailable`. `retryAfter` is in seconds, 0 where the service says nothing.
+ * `token_unavailable`. `retryAfter` is in seconds; it is 0 if the service names no time.
  */
 export class Problem extends Error {
   constructor(status, reason, { detail = reason, requestId = "", retryAfter = 0, cause } = {}) {
@@ -28,7 +28,10 @@ export class Problem extends Error {
 /** A path of ids: each part encoded. */
 export const path = (...parts) => parts.map((part) => `/${encodeURIComponent(part)}`).join("");
 
-/** Pure: milliseconds before a repetition. `random` from 0 to 1 spreads a thousand viewers over time. */
+/**
+ * Pure: returns the milliseconds before a repetition. `random` is from 0 to 1, so that viewers do not all repeat at
+ * once.
+ */
 export function backoff(attempt, random) {
   return Math.min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** attempt) * (0.5 + random / 2);
 }
@@ -39,10 +42,11 @@ export class PageInbox {
   #options;
 
   /**
-   * `url` is the service's origin. `token` is a token, or a callback that gives one. It is called again with a
-   * `Problem` when the token has ended or is refused; null says that there is no other one. `patience`: milliseconds
-   * for which a read is repeated while its error is `transient`. `silence`: milliseconds without a byte after which a
-   * stream counts as lost; heartbeats come every 15 s. `onAnswer` gets each answer. Tests replace the rest.
+   * `url` is the service's origin. `token` is a token, or a callback that returns one. The callback is called again
+   * with a `Problem` when the token has expired or is refused. It returns null if there is no other token. `patience`:
+   * milliseconds for which a read is repeated while its error is `transient`. `silence`: milliseconds without a byte
+   * after which a stream counts as lost; heartbeats come every 15 s. `onAnswer` gets each answer. The other options are
+   * for tests.
    */
   constructor({ url, shop, token, patience = 30_000, silence = 45_000, onAnswer, fetch, random, wait = pause }) {
     this.shop = shop;
@@ -51,14 +55,14 @@ export class PageInbox {
   }
 
   /**
-   * Messages, newest receipt first, over every page of the list. `onPage` is called with each page: in a search, its
-   * `looked_at` is the number of messages that this page took.
+   * Yields messages, newest receipt first, from every page of the list. `onPage` is called with each page. In a search,
+   * the page's `looked_at` is the number of messages that the service examined for the page.
    */
   messages(query, options) {
     return this.#list("/messages", query, "messages", "next_cursor", "cursor", options);
   }
 
-  /** Conversations, newest activity first. */
+  /** Yields conversations, newest activity first. */
   conversations(query, options) {
     return this.#list("/conversations", query, "conversations", "next_cursor", "cursor", options);
   }
@@ -67,12 +71,12 @@ export class PageInbox {
     return this.json("GET", path("messages", id));
   }
 
-  /** The address of an attachment as Facebook gives it now; `n` counts from 0. */
+  /** Returns an attachment with its current address at Facebook; `n` counts from 0. */
   attachment(id, n) {
     return this.json("GET", path("messages", id, "attachments", n));
   }
 
-  /** Everything kept, oldest first: one object for each line. Throws where the export was cut off. */
+  /** Yields all stored data as objects, one per line of the export, oldest first. Throws if the export is cut off. */
   async *export() {
     const answer = await this.send("GET", "/export", { timeout: 0 });
     let rest = "";
@@ -85,9 +89,9 @@ export class PageInbox {
     if (last?.type !== "end") throw new Problem(0, "offline");
   }
 
-  // What staff note about conversations.
+  // The marks of conversations that staff share.
 
-  /** Replace the mark of a conversation. What `mark` leaves out is false or empty. */
+  /** Replace the mark of a conversation. A member that `mark` leaves out becomes false or empty. */
   mark(conversation, mark) {
     return this.json("PUT", `${path("conversations", conversation)}/mark`, { body: mark });
   }
@@ -101,9 +105,9 @@ export class PageInbox {
     return (await this.json("PUT", "/labels", { body: { labels } })).labels;
   }
 
-  // Storing, of the shop or of one Page. Each gives the shop or the Page.
+  // Pause and resume storing, for the shop or for one Page. Each function returns the shop or the Page.
 
-  /** Stop storing until a time, or without `until` for as long as nobody resumes. */
+  /** Stop storing until a time. Without `until`, storing stops until it is resumed. */
   pause({ until, page } = {}) {
     return this.json("PATCH", page ? path("pages", page) : "", { body: { paused: true, until } });
   }
@@ -112,7 +116,7 @@ export class PageInbox {
     return this.json("PATCH", page ? path("pages", page) : "", { body: { paused: false } });
   }
 
-  // Deleting. Each gives the receipt once nothing of it can be read any more.
+  // Deletion. Each function returns the receipt as soon as the deleted data cannot be read any more.
 
   purgeMessage(id) {
     return this.json("DELETE", path("messages", id));
@@ -134,7 +138,7 @@ export class PageInbox {
     return this.json("GET", path("purges", id));
   }
 
-  /** The receipt once the bytes are erased too. */
+  /** Wait until the bytes are erased too. Returns the complete receipt. */
   async completed(receipt, { signal } = {}) {
     let now = receipt;
     for (let attempt = 1; now.status === "running"; attempt += 1) {
@@ -145,7 +149,7 @@ export class PageInbox {
     return now;
   }
 
-  // From Facebook, on demand; the service keeps nothing of it.
+  // Data that the service fetches from Facebook for each call, and does not store.
 
   posts(page, query) {
     return this.#items(path("pages", page, "posts"), query);
@@ -179,7 +183,7 @@ export class PageInbox {
     return this.#items(path("pages", page, "conversations", conversation, "messages"), query);
   }
 
-  /** Names and pictures of at most 50 customers, by the ids of their conversations. */
+  /** Returns names and pictures of at most 50 customers, by the ids of their conversations. */
   customers(conversations) {
     return this.json("GET", "/customers", { query: { ids: conversations.join(",") } });
   }
@@ -189,9 +193,10 @@ export class PageInbox {
   }
 
   /**
-   * What happens, as `{type, id, data, reload}`, over any number of connections. Where `reload` is true (`start`, `gap`,
-   * `purge`), read again what you show; all later changes come as events. `onState` is called with `connecting`,
-   * `live`, `reconnecting` or `offline`, and why. Throws a `Problem` only where no repetition can help.
+   * Yields the shop's events as `{type, id, data, reload}`, and connects again when a connection ends. If `reload` is
+   * true (`start`, `gap`, `purge`), read again what you show; all later changes come as events. `onState` is called
+   * with `connecting`, `live`, `reconnecting` or `offline`, and the reason. Throws a `Problem` only if no repetition
+   * can help.
    */
   async *stream({ signal, lastEventId = "", onState = () => {} } = {}) {
     const { random, wait, silence } = this.#options;
@@ -202,7 +207,7 @@ export class PageInbox {
     while (!signal?.aborted) {
       const began = Date.now();
       const connection = new Connection(signal, silence);
-      let why = new Problem(0, "offline"); // for a connection that breaks without a word
+      let why = new Problem(0, "offline"); // if the connection breaks without an event `end`
       try {
         const headers = { Accept: "text/event-stream", ...(lastId && { "Last-Event-ID": lastId }) };
         const sent = { headers, signal: connection.signal, timeout: 0 };
@@ -217,7 +222,7 @@ export class PageInbox {
           if (seen.size > REMEMBERED) seen.delete(seen.values().next().value);
           yield { type, id, data, reload: RELOAD.has(type) };
         }
-        // Get the new token now: a call with the old one would be refused.
+        // Get the new token now, because a call with the old token would be refused.
         if (why === "token_expired") await this.#token(token, new Problem(401, "token_expired"));
       } catch (error) {
         if (signal?.aborted) return;
@@ -234,7 +239,7 @@ export class PageInbox {
     }
   }
 
-  /** The JSON of a call under `/v1/shops/{shop}`. A read is repeated for as long as `patience` says. */
+  /** Returns the JSON of a call under `/v1/shops/{shop}`. A failed read is repeated for `patience` milliseconds. */
   async json(method, place, options = {}) {
     const { patience, random, wait } = this.#options;
     const until = Date.now() + (method === "GET" ? patience : 0);
@@ -244,7 +249,7 @@ export class PageInbox {
         return await answer.json().catch(lost);
       } catch (error) {
         const pauseFor = Math.max(backoff(attempt, random()), (error.retryAfter ?? 0) * 1000);
-        // The service itself has repeated what Facebook could not answer.
+        // If Facebook failed, the service itself has already repeated the call to Facebook.
         const again = error.transient && !OF_FACEBOOK.test(error.reason);
         if (!again || Date.now() + pauseFor > until) throw error;
         await wait(pauseFor, options.signal);
@@ -253,7 +258,10 @@ export class PageInbox {
     }
   }
 
-  /** The answer of a call, which is good; with a new token once, where the first is refused. Throws `Problem`. */
+  /**
+   * Returns a successful answer. If the token is refused, the call is made once more with a new token. Throws
+   * `Problem`.
+   */
   async send(method, place, options = {}) {
     const token = await this.#token();
     try {
@@ -264,7 +272,7 @@ export class PageInbox {
     }
   }
 
-  /** Do not use the present token again: ask the callback for the next call. */
+  /** Forget the token. The next call asks the callback for a token. */
   forgetToken() {
     this.#held = "";
   }
@@ -302,7 +310,7 @@ export class PageInbox {
     throw new Problem(answer.status, reason, { detail, requestId, retryAfter });
   }
 
-  /** The token to use. `refused` is one that the service has refused with `problem`: then another one. */
+  /** Returns the token to use. If the service has refused the token `refused` with `problem`, returns another token. */
   async #token(refused, problem) {
     if (this.#held && this.#held !== refused) return this.#held;
     const { token } = this.#options;
@@ -327,7 +335,7 @@ export class PageInbox {
     return this.#list(place, query, "items", "after", "after");
   }
 
-  /** Every item of a list, page by page. A page can be empty before the end. */
+  /** Yields every item of a list, page by page. A page before the end can be empty. */
   async *#list(place, query, items, next, cursor, { signal, onPage } = {}) {
     let at;
     do {
@@ -340,7 +348,7 @@ export class PageInbox {
   }
 }
 
-/** One connection of a stream. It ends when nothing arrives for a while, and when the network comes back. */
+/** One connection of a stream. It is ended when nothing arrives for `silence`, and when the network comes back. */
 class Connection {
   #controller = new AbortController();
   #outer;
@@ -351,10 +359,10 @@ class Connection {
   constructor(outer, silence) {
     [this.#outer, this.#silence] = [outer, silence];
     outer?.addEventListener("abort", this.#end);
-    globalThis.addEventListener?.("online", this.#end); // the old connection can be dead without a sign
+    globalThis.addEventListener?.("online", this.#end); // nothing shows whether the old connection still works
   }
 
-  /** The result of a promise, which must come before the silence is too long. */
+  /** Returns the promise. If it takes longer than the longest silence, the connection is ended. */
   async watch(promise) {
     const timer = setTimeout(this.#end, this.#silence);
     return promise.finally(() => clearTimeout(timer));
@@ -367,7 +375,9 @@ class Connection {
   }
 }
 
-/** Events of a `text/event-stream` (html.spec.whatwg.org/multipage/server-sent-events.html), wherever it is cut. */
+/**
+ * Yields the events of a `text/event-stream` (html.spec.whatwg.org/multipage/server-sent-events.html), cut anywhere.
+ */
 async function* events(body, connection) {
   let [rest, id, type, data] = ["", "", "", []];
   for await (const text of texts(body, connection)) {
@@ -398,7 +408,7 @@ async function* texts(body, connection) {
   }
 }
 
-/** An answer broke off. */
+/** Throws the Problem for an answer that was cut off. */
 function lost(cause) {
   throw new Problem(0, "offline", { cause });
 }
@@ -411,7 +421,7 @@ function parsed(text) {
   }
 }
 
-/** Returns after some milliseconds, when the network comes back, or at the signal. */
+/** Resolves after some milliseconds, when the network comes back, or when the signal aborts. */
 function pause(milliseconds, signal) {
   return new Promise((resolve) => {
     const done = () => {

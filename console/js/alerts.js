@@ -4,7 +4,7 @@
 import { choose, preference } from "./preferences.js";
 import { t } from "./words.js";
 
-const TONES = [660, 880]; // hertz, one after the other
+const TONES = [660, 880]; // the frequencies in hertz of two tones, played one after the other
 const LENGTH = 0.14; // seconds of each tone
 
 export function createAlerts({ state, open, changed }) {
@@ -45,7 +45,7 @@ export function createAlerts({ state, open, changed }) {
     /** Whether the reader has not been asked yet. */
     unasked: () => preference("alerts") === "" && "Notification" in window,
     isOn: (what) => preference("alerts").includes(what),
-    /** Returns `sound`, `notification`, both with a space between them, or `off`. */
+    /** Returns `sound`, `notification`, `sound notification` or `off`. */
     async choose(what) {
       let chosen = what;
       if (what.includes("notification") && (await Notification.requestPermission()) !== "granted")

@@ -1,4 +1,4 @@
-// The application: the state, the actions on it, and the drawing of it, at most once per frame.
+// The application: its state, the actions that change the state, and the drawing of the page, at most once per frame.
 
 import { createAlerts } from "./alerts.js";
 import { createCustomers } from "./customers.js";
@@ -106,7 +106,7 @@ export function createApp({ root, base, sources, partners }) {
   function connection(now) {
     if (now === "live" && state.connection === "reconnecting") say("status.back");
     state.connection = now;
-    // Read the stored messages without a stream, or the reason why this fails.
+    // Read the stored messages without a stream, or show why the read fails.
     if (["reconnecting", "offline"].includes(now) && state.inbox.status === "loading") app.inbox.refresh();
     changed();
   }
@@ -115,7 +115,7 @@ export function createApp({ root, base, sources, partners }) {
     return state.session?.scopes.includes(scope) ?? false;
   }
 
-  /** Sign in. The same shop continues where it was. Returns the reason of a refusal. */
+  /** Sign in. If it is the same shop as before, the page stays as it was. Returns the reason of a refusal. */
   function signIn(token, shop = "") {
     const session = sessionOf(token, shop, clock.now());
     if (session.refused) {

@@ -6,7 +6,7 @@ import { phones } from "./phone_view.js";
 import { h } from "./view.js";
 import { dateTime, t } from "./words.js";
 
-/** `about`: the Page, the kind of list, the id, `ofComment` for replies, and the `count` if it is known. */
+/** `about` holds the Page, the kind of list, the item's id, `ofComment` for replies, and the `count` if it is known. */
 export function discussion(app, about) {
   const { page, kind, id, ofComment = false, count } = about;
   const thread = app.posts.of(page, kind).threads[id];

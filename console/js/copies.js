@@ -27,8 +27,10 @@ function cellsOf(message) {
   };
 }
 
-/** A program that opens the table would calculate a cell that begins like a formula: an apostrophe makes it a text.
- * Where the program splits at `;`, tabs or line ends, a cell begins behind them too. */
+/**
+ * A program that opens the table would calculate a cell that begins like a formula. An apostrophe makes the cell a
+ * text. If the program splits at `;`, tabs or line ends, a cell begins after each of these too.
+ */
 function cell(value) {
   const text = String(value ?? "");
   const disarmed = text.replace(/(^|[;\t\r\n])(\s*)(?=[=+\-@＝＋－＠\t\r])/g, "$1$2'");
@@ -44,7 +46,7 @@ export const ndjson = {
   end: () => "",
 };
 
-/** Messages as CSV (RFC 4180). The mark at its beginning tells Excel that it is UTF-8. */
+/** Messages as CSV (RFC 4180). The byte order mark at its beginning shows Excel that the file is UTF-8. */
 export const csv = {
   kind: "text/csv",
   ending: "csv",

@@ -4,7 +4,7 @@
 import { createKept } from "./kept.js";
 
 const MOST = 50; // customers of one call
-const PAUSE = 60; // seconds without a request after a refusal without a time
+const PAUSE = 60; // seconds without a request after a refusal that names no time
 const DAYS = 5 * 24 * 3_600_000; // milliseconds
 const NAMELESS = { name: "", picture: "" };
 const OF_ONE = new Set(["object_not_found", "not_found", "page_not_found", "parameter_refused", "permission_missing"]);
@@ -43,7 +43,7 @@ export function createCustomers({ api, may, changed, now = () => Date.now(), dea
 
   function refuse(ids, problem) {
     if (OF_ONE.has(problem.reason)) ids.forEach((id) => refused.add(id));
-    // The others would be refused too, so no request is made for a while.
+    // Requests for other customers would be refused too, so no request is made for a while.
     else heldUntil = now() + (problem.retryAfter || PAUSE) * 1000;
     if (problem.reason === "permission_missing" || !OF_ONE.has(problem.reason)) customers.problem = problem;
   }

@@ -32,7 +32,7 @@ export function dialogs(app) {
       "aria-labelledby": "dialog-title",
       oncancel: close,
       onclose: close,
-      // A press on the dimmed page behind it is a press on the dialog itself, outside of its box.
+      // A press on the dimmed page behind the dialog counts as a press on the dialog, outside of its box.
       onclick: (event) => event.target === event.currentTarget && !dialog.busy && close(),
       ref: (node) => node.showModal(),
     },

@@ -8,16 +8,16 @@ const AT_ONCE = 50; // conversations or messages of one call
 const MOST = 100; // conversations or messages of one call that reads many
 const MOST_BACK = 2_000; // messages that are read to show an earlier one
 const MOST_THREADS = 20; // conversations whose messages stay in memory, the last opened ones
-const AGAIN = 3_000; // milliseconds before a necessary read is tried again
+const AGAIN = 3_000; // milliseconds before the list is read again, if a read after a deletion fails
 const LONG = 200; // messages of a thread
-const MOST_CALLS = 10; // calls for conversations that are not loaded; each is among the newest
+const MOST_CALLS = 10; // calls that look among the newest conversations for those that are not loaded
 
 /** Each function calls `changed` when there is something to show. */
 export function createInbox({ api, state, changed, say }) {
   let reading = null;
   let stale = false;
   let deleted = false; // something was deleted, and the list has not been read again yet
-  let arrived = []; // messages that the stream brings while everything is read again
+  let arrived = []; // messages that the stream delivers while everything is read again
 
   async function read(query) {
     return api.json("GET", "/conversations", { query: { limit: AT_ONCE, ...query } });
@@ -48,7 +48,7 @@ export function createInbox({ api, state, changed, say }) {
           for (const one of answer.conversations) conversations.set(one.id, one);
           cursor = answer.next_cursor;
         } while (cursor !== null && conversations.size < wanted);
-        if (inbox !== state.inbox) continue; // another shop meanwhile
+        if (inbox !== state.inbox) continue; // another shop signed in during the read
         Object.assign(inbox, { conversations, cursor, status: "ready", problem: null });
         for (const message of arrived.splice(0)) take(inbox, new Map(), message);
         for (const id of state.threads.keys()) if (id !== state.selected) state.threads.delete(id);
@@ -156,7 +156,7 @@ export function createInbox({ api, state, changed, say }) {
       Object.assign(thread, { status: "ready", cursor, problem: null, messages: new Map(), oldest: 0 });
       place(thread, found);
       if (!showUnlisted(id, found, cursor)) return;
-      // What the stream brought in the meantime.
+      // Add the messages that the stream has delivered during the read.
       for (const one of came) thread.messages.set(one.id, one);
     } catch (problem) {
       if (deleted) thread.messages.clear();
@@ -171,8 +171,8 @@ export function createInbox({ api, state, changed, say }) {
     Boolean(wanted) && found.length < MOST_BACK && !found.some((one) => one.id === wanted);
 
   /**
-   * Read a long thread again, because drawing all of it takes longer than reading its newest messages. Not if an order
-   * has some of them.
+   * Whether a thread stays in memory. A long thread is read again, because drawing all of it takes longer than reading
+   * its newest messages. The open thread, and a thread with messages in an order, stay.
    */
   const isWorthKeeping = (id) =>
     state.selected === id || state.picked.get(id)?.size > 0 || state.threads.get(id)?.messages.size <= LONG;

@@ -71,7 +71,7 @@ function nothing(app, filtered) {
   return empty(app, "search", t("found.none"), t(searched ? "search.names" : "found.hint"));
 }
 
-/** This is asked once per browser. Without a yes, there is no sound. */
+/** Asks once per browser whether new messages may make a sound. Unless the reader agrees, there is no sound. */
 function askForAlerts(app) {
   const answer = (what, words) =>
     button(app, null, t(words), () => app.alerts.choose(what), { class: "button slim" });

@@ -1,4 +1,4 @@
-// Where the page begins: its words, who is signed in, and the first picture of it.
+// The start of the page: loads its words and the signed-in session, and draws the page for the first time.
 import { createApp } from "./app.js";
 import { preference } from "./preferences.js";
 import { LANGUAGES, speak, useNumerals } from "./words.js";

@@ -7,7 +7,7 @@ import { t } from "./words.js";
 
 const NONE = { unread: false, labels: [] };
 
-/** In the head of a thread. Nothing while it is not known what others have marked. */
+/** The marks in the head of a thread. Nothing is shown until the mark that others may have made is loaded. */
 export function marksOf(app, conversation) {
   if (conversation.mark === null) return null;
   const { unread, labels } = conversation.mark ?? NONE;

@@ -74,7 +74,7 @@ function shown(app, message, { at, name, quoted, follows, goesOn }) {
   );
 }
 
-/** A press on the message itself, and not on something in it, nor the end of a selection. */
+/** Whether a press is on the message itself: not on a link, button or player in it, and not the end of a selection. */
 const isPick = ({ target }) => !target.closest("a, button, audio, video") && getSelection().isCollapsed;
 
 /** The time below the last message of a group, and the notes below any message. */
@@ -132,7 +132,7 @@ function beginning(text) {
   return part.slice(0, SHOWN_CHARACTERS).replace(/[\ud800-\udbff]$/, ""); // no half of an emoji
 }
 
-/** The text with what is searched for marked; only where folding keeps every letter's place. */
+/** The text with the searched words marked. Nothing is marked if folding moves letters to other places. */
 function highlighted(text, typed) {
   const { words } = question(typed);
   const other = folded(text);

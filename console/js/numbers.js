@@ -4,7 +4,7 @@
 import { folded } from "./search.js";
 
 const NUMBER = /(?<!\d)(?:\+?855[\s.-]?|0)\(?(\d{2})\)?[\s.-]?(\d{3})[\s.-]?(\d{3,4})(?!\d)/g;
-const LONGEST = 4_000; // characters that are looked at
+const LONGEST = 4_000; // characters of a text that are searched
 
 /** Returns the numbers as E.164, each once. */
 export function numbersIn(text) {

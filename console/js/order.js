@@ -30,8 +30,10 @@ export function asText(order) {
 
 export const asJson = (order) => JSON.stringify(order, null, 2);
 
-/** A template with `{name}`, `{phone}`, `{text}` and `{json}` filled in. Null if that is neither an
- * https address nor one of this machine. */
+/**
+ * Returns the template with `{name}`, `{phone}`, `{text}` and `{json}` filled in. Returns null if the result is neither
+ * an https address nor an address of this machine.
+ */
 export function orderAddress(template, order) {
   const values = {
     name: order.customer.name,

@@ -93,7 +93,7 @@ function connection(app) {
   );
 }
 
-/** The same in a line of its own, where there is no room for it in the bar. */
+/** Shows a lost connection in a line of its own, for screens on which the bar has no room for it. */
 function strip(app) {
   const now = app.state.connection;
   return (now === "reconnecting" || now === "offline") && h("p", { class: `strip ${now}` }, t(`status.${now}.long`));
@@ -140,7 +140,7 @@ function announcements(app) {
   if (announced && app.state.session) {
     const { id, conversation_id: of } = announced.message;
     const conversation = app.state.inbox.conversations.get(of);
-    // Not after the message is deleted.
+    // A deleted message is not announced.
     const isThere = conversation?.last_message.id === id || app.state.threads.get(of)?.messages.has(id);
     if (conversation && isThere) {
       news = t("announce.message", {

@@ -1,4 +1,4 @@
-// The shop's own system: a page that has opened the console or embeds it, of an origin that the operator has listed.
+// The shop's own system: a page that has opened the console or embeds it. The operator has listed the page's origin.
 //
 // The console says `page-inbox:ready`. The page answers `page-inbox:hello`, and gets `page-inbox:order` when the reader
 // sends an order. Messages of other origins are ignored.
@@ -7,7 +7,7 @@ const READY = "page-inbox:ready";
 const HELLO = "page-inbox:hello";
 const ORDER = "page-inbox:order";
 
-/** `origins` may take orders; `onFound` is called once such a page has answered. */
+/** Pages of `origins` may receive orders. `onFound` is called as soon as such a page has answered. */
 export function createPartner({ origins, onFound }) {
   const partner = { found: false, send, begin: () => {} };
   let target = null;

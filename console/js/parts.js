@@ -40,7 +40,7 @@ export function outerLink(href, props, ...inside) {
 export const withLinks = (text, other = (piece) => piece) =>
   linked(text).map(({ href, text: piece }) => (href ? outerLink(href, {}, piece) : other(piece)));
 
-/** A list to choose from. `all` has pairs of a value and its words. */
+/** A field to choose one value. `all` has pairs of a value and its words. */
 export function choice(label, all, value, choose, props = {}) {
   return h(
     "select",
@@ -49,7 +49,7 @@ export function choice(label, all, value, choose, props = {}) {
   );
 }
 
-/** The same as buttons in a row, of which the chosen one is pressed. */
+/** The same choice as a row of buttons. The button of the chosen value is pressed. */
 export function segments(app, label, all, value, choose, more = "") {
   return h(
     "div",
@@ -205,7 +205,7 @@ export async function copy(app, text) {
   app.say("copied");
 }
 
-/** Up and down, home and end between the elements of a list. */
+/** Moves the focus between the elements of a list with the keys Up, Down, Home and End. */
 export function arrows(event, selector) {
   const steps = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity };
   if (!(event.key in steps) || event.altKey || event.ctrlKey || event.metaKey) return;

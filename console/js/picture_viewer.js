@@ -9,7 +9,7 @@ import { t } from "./words.js";
 
 const ZOOMS = [1, 2, 4];
 
-/** Every picture of a thread that can be shown, oldest first; `id` names it while its message is there. */
+/** Returns every picture of a thread that can be shown, oldest first. `id` identifies a picture. */
 function picturesOf(app, thread) {
   return inOrder(thread).flatMap((message) =>
     attachmentsOf(message)
@@ -80,7 +80,9 @@ export function pictureViewer(app, dialog, close) {
   );
 }
 
-/** Facebook's address of it: the page may show it and may not read it, so the browser itself fetches the file. */
+/**
+ * A link to the picture at Facebook. The page may show the picture but not read it, so the browser fetches the file.
+ */
 function saveLink(app, url) {
   const name = t("picture.save");
   const props = { class: "icon-button", download: "picture", "aria-label": name, title: name };

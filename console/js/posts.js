@@ -1,5 +1,5 @@
-// A Page's posts or live videos, their comments and replies: fetched when the reader asks, and kept in this tab's own
-// storage until the reader forgets them.
+// A Page's posts or live videos, their comments and replies. They are fetched when the reader asks, and kept in this
+// tab's own storage until the reader deletes them.
 
 import { path } from "./page-inbox.js";
 import { drop, readJson, write } from "./session.js";
@@ -49,7 +49,10 @@ export function createPosts({ api, state, changed, now }) {
         Object.assign(list, { items: [...list.items, ...answer.items], after: answer.after });
       });
     },
-    /** Fetch comments of an item, or replies to a comment: the next ones, or with `afresh` the first ones again. */
+    /**
+     * Fetch comments of an item, or replies to a comment: the next list page, or with `afresh` the first list page
+     * again.
+     */
     discuss(page, kind, { id, ofComment = false, afresh = false }) {
       const thread = (of(page, kind).threads[id] ??= { items: [], after: null });
       thread.open = true;
@@ -63,7 +66,7 @@ export function createPosts({ api, state, changed, now }) {
         Object.assign(thread, { items: [...(afresh ? [] : thread.items), ...answer.items], after: answer.after });
       });
     },
-    /** Show or hide what is fetched of a discussion. */
+    /** Show or hide the fetched comments or replies. */
     setOpen(page, kind, id, open) {
       of(page, kind).threads[id].open = open;
       changed();

@@ -1,6 +1,6 @@
-// Only the rows of the list that are in view, and some around them, are in the page: so a long list costs no more than
-// a short list. All rows have the same height.
-// `top` is the row at the upper edge of the box: it stays there when rows are added above it.
+// Only the rows of the list that are in view, and some rows around them, are in the page. So a long list is drawn as
+// fast as a short list. All rows have the same height. `top` is the row at the upper edge of the box. It stays there
+// when rows are added above it.
 
 const AROUND = 10; // rows that are drawn above and below the box
 const AT_FIRST = 30; // rows that are drawn before their height is known
@@ -18,7 +18,7 @@ export function createRowWindow({ changed, onSeen }) {
   let resting = null;
   const resized = new ResizeObserver(() => changed());
 
-  /** The box is in the page. */
+  /** Called when the box is in the page. */
   function attach(node) {
     box = node;
     resized.disconnect();
@@ -46,7 +46,7 @@ export function createRowWindow({ changed, onSeen }) {
 
   const between = (place) => Math.max(0, Math.min(ids.length, place));
 
-  /** Called after the page is drawn: measure, and scroll to where the reader was. */
+  /** Called after the page is drawn. Measure the rows, and scroll to the reader's place. */
   function restore() {
     if (!box?.isConnected) {
       box = null;
@@ -62,7 +62,7 @@ export function createRowWindow({ changed, onSeen }) {
     if (Math.abs(height - before) > 0.1) changed();
     if (toFocus) list.querySelector(`[data-conversation="${CSS.escape(toFocus)}"]`)?.focus({ preventScroll: true });
     toFocus = null;
-    // Only scrolling delays this, because in a busy shop the page is drawn often.
+    // Drawing does not delay the report of the rows in view, because in a busy shop the page is drawn often.
     if (!resting) rest();
   }
 

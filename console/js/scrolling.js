@@ -1,7 +1,7 @@
 // Keeps the reader's place in a thread when messages are added above or below it.
 //
-// `atEnd` is true while the newest message is in view. Then the end stays in view too: when a message comes, when a
-// picture turns out larger than its reserved place, when the window changes its size.
+// `atEnd` is true while the newest message is in view. Then the end stays in view when a message arrives, when a
+// picture is larger than its reserved place, and when the window changes its size.
 
 const NEAR = 60; // pixels from the end that still count as being at the end
 
@@ -17,7 +17,7 @@ export function createThreadScroll({ changed }) {
     if (box) box.scrollTop = box.scrollHeight;
   }
 
-  /** A new thread's box is in the page; its only child holds the messages. */
+  /** Called when a new thread's box is in the page. The box's only child holds the messages. */
   function attach(node) {
     box = node;
     Object.assign(scroll, { atEnd: true, arrived: 0 });
@@ -34,7 +34,7 @@ export function createThreadScroll({ changed }) {
     changed();
   }
 
-  /** A message has arrived in the open thread. */
+  /** Called when a message has arrived in the open thread. */
   function countArrival() {
     if (!scroll.atEnd) scroll.arrived += 1;
   }
@@ -85,7 +85,7 @@ export function createThreadScroll({ changed }) {
   return scroll;
 }
 
-/** Each view of one column keeps its own place. `of(name)` gives what its box needs. */
+/** Keeps the place of each view of one column. `of(name)` returns the properties for the view's box. */
 export function createColumnScroll() {
   const places = new Map();
   return {

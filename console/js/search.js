@@ -5,7 +5,8 @@ import { attachmentsOf } from "./attachments.js";
 const ZERO_WIDTH = /[\u200b-\u200d\u2060\ufeff]/g;
 
 const LONGEST = 4000; // characters of a text that are compared, as the service does
-// Normalization sorts marks in a row, in a time that grows with the square of their number.
+// Only some marks in a row are compared. Normalization sorts them, in a time that grows with the square of their
+// number.
 const LONG_MARKS = /(\p{M}{30})\p{M}+/gu;
 
 /** Returns the form in which texts are compared: small letters, Latin digits, no invisible characters. */
@@ -29,7 +30,7 @@ export function question(typed) {
 /** Whether one of the texts matches. */
 export const finds = (asked, texts) => findsFolded(asked, texts.map(folded));
 
-/** The same for texts that `folded` has prepared. */
+/** Whether one of the texts that `folded` has prepared matches. */
 export function findsFolded(asked, texts) {
   if (!asked.words) return true;
   const byNumber = asked.number.length > 2;

@@ -5,11 +5,11 @@ import { work } from "./work.js";
 
 const SOON = 12 * 3_600_000; // milliseconds
 const AT_ONCE = 100; // messages of one call, at most
-const MOST_CALLS = 20; // before the reader decides; the service looks at up to a thousand messages for each
+const MOST_CALLS = 20; // after which the reader decides; the service examines up to a thousand messages per call
 
 /**
- * `state.searched` is null or a search: its `query`, the messages that are `found` by conversation, newest first, how
- * many messages were `lookedAt`, and the `cursor` at which the search goes on, null at the end.
+ * `state.searched` is null or a search. It has the `query`, the messages `found` by conversation (newest first), the
+ * number of messages `lookedAt`, and the `cursor` from which the search continues (null at the end).
  */
 export function createServerSearch({ api, state, changed, now }) {
   function begin(query) {
@@ -71,14 +71,14 @@ export function createServerSearch({ api, state, changed, now }) {
       if (state.searched?.query.q) state.searched = null;
       changed();
     },
-    /** Search again, after something was deleted. */
+    /** Search again after a deletion. */
     refresh: () => state.searched && begin(state.searched.query),
     change: (message) => each((one) => (one.id === message.id ? message : one)),
     lose: (id) => each((one) => one.id !== id && one),
     expire: () => each((one) => Date.parse(one.expires_at) > now() && one),
-    /** The newest message that was found in a conversation; what goes tonight is seen in the list alone. */
+    /** Returns the newest found message of a conversation; undefined in a search for messages that expire tonight. */
     best: (id) => (isTonight() ? undefined : hits(id)[0]),
-    /** The conversations as rows of the list: newest first; of those that lose messages tonight the earliest first. */
+    /** Returns the found conversations, newest first. In a search for tonight, the earliest expiry comes first. */
     rows() {
       const known = state.inbox.conversations;
       const all = [...state.searched.found].map(([id, [newest]]) => known.get(id) ?? begun(newest));

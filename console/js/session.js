@@ -2,7 +2,7 @@
 
 const TOKEN = "page-inbox.token";
 const SHOP = "page-inbox.shop";
-const OFFERED_TOKEN = "page-inbox.offered-token"; // `early.js` writes these two
+const OFFERED_TOKEN = "page-inbox.offered-token"; // `early.js` writes these two values
 const OFFERED_SHOP = "page-inbox.offered-shop";
 const EVERY_SHOP = "*";
 

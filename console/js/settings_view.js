@@ -49,7 +49,7 @@ function alerts(app) {
   );
 }
 
-/** Where an order is opened in the shop's own system. */
+/** The field for the address at which the shop's own system opens an order. */
 function orderAddress(app) {
   const name = `order-address.${app.state.session.shop}`;
   const field = h("input", {

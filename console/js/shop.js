@@ -69,7 +69,7 @@ export function createShop({
   async function followFetching() {
     const shop = state.shop;
     const fetched = () => shop.pages.filter((one) => one.healing_since && one.status !== "reconnect");
-    // Another answer of `load` has its own loop.
+    // A later call of `load` has its own loop.
     while (state.shop === shop && state.session && state.view === "shop" && fetched().length > 0) {
       for (const one of fetched()) putPage(await api.json("GET", path("pages", one.page_id)));
       await pause(PROGRESS);

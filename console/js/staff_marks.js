@@ -9,7 +9,7 @@ export function isDone({ mark, last_message: last, last_activity_at: active }) {
 
 /** `state.labels` is the shop's list of labels, null before it is read. */
 export function createStaffMarks({ api, state, changed, say, now }) {
-  let sent = Promise.resolve(); // one change after the other
+  let sent = Promise.resolve(); // the last change; the next change is sent after it
 
   async function readLabels() {
     state.labels = await api.labels();
@@ -57,7 +57,7 @@ export function createStaffMarks({ api, state, changed, say, now }) {
     take,
   };
 
-  /** Apply a mark, made here or by others. */
+  /** Apply a mark that was made here or by other staff. */
   function take({ conversation_id: id, mark }) {
     const conversation = state.inbox.conversations.get(id);
     if (conversation) conversation.mark = mark;

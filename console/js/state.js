@@ -2,7 +2,7 @@
 
 import { emptyInbox } from "./inbox_state.js";
 
-/** `may(scope)` is whether the token that is signed in with allows something. */
+/** `may(scope)` returns whether the session's token has a scope. */
 export function emptyState(may) {
   return {
     session: null,
@@ -31,7 +31,7 @@ export function emptyState(may) {
     audit: null,
     exporting: null,
     receipts: [],
-    notDone: false, // whether only conversations are listed that staff are not done with
+    notDone: false, // whether the list leaves out conversations that are marked as done
     labels: null,
     typedLabels: null,
     picked: new Map(), // ids of the messages that are in a conversation's order
@@ -41,7 +41,7 @@ export function emptyState(may) {
   };
 }
 
-/** Only what the token allows is offered. */
+/** Returns the views that the token allows. */
 function viewsFor(may) {
   const views = [];
   if (may("messages:read")) views.push("inbox");

@@ -1,4 +1,4 @@
-// One conversation: who it is with, and its messages by day, oldest first.
+// One conversation: its customer, and its messages by day, oldest first.
 
 import { inOrder } from "./inbox_state.js";
 import { marksOf } from "./marks_view.js";
@@ -86,7 +86,7 @@ export function threadView(app) {
   );
 }
 
-/** Where there is no room for the order beside the thread: how much is in it, and the way to it. */
+/** If there is no room for the order beside the thread: a button with the number of its messages, which opens it. */
 function orderBar(app) {
   const count = pickedOf(app.state).length;
   const open = () => showDialog(app, { kind: "order" });
@@ -95,7 +95,7 @@ function orderBar(app) {
   );
 }
 
-/** While the newest message is out of view: how many have arrived, and the way to them. */
+/** While the newest message is out of view: a button with the number of arrived messages, which scrolls to them. */
 function toNewest(app) {
   const { atEnd, arrived, toEnd } = app.threadScroll;
   if (atEnd) return null;
@@ -103,12 +103,12 @@ function toNewest(app) {
   return button(app, "down", words, toEnd, { class: "button to-newest" });
 }
 
-/** An address of this conversation. What is behind the # is sent to no server. */
+/** The address of this conversation. The browser sends the part after the # to no server. */
 const linkTo = ({ id }) => `${location.origin}${location.pathname}#conversation=${encodeURIComponent(id)}`;
 
-/** The conversation at Facebook; the inbox of its Page where Facebook gives no address. */
+/** Opens the conversation at Facebook. If Facebook gives no address, opens the inbox of its Page. */
 async function openAtFacebook(app, { page_id: page, customer_id: customer }) {
-  const tab = open("", "_blank"); // at once: later the browser would take it for an advertisement
+  const tab = open("", "_blank"); // opened at once, because later the browser would block it as an advertisement
   if (tab) tab.opener = null;
   const inbox = `https://business.facebook.com/latest/inbox/all?asset_id=${encodeURIComponent(page)}`;
   const address = webAddress(await app.inbox.linkOf(page, customer)) ?? inbox;
@@ -130,7 +130,7 @@ function body(app, thread, conversation, name) {
   ];
 }
 
-/** Messages with a head for each day. Those of one side within a few minutes are a group with one time. */
+/** Messages with a head for each day. Messages from one side within a few minutes are a group with one time. */
 function byDay(app, messages, thread, name) {
   memory.begin();
   const all = messages.map((message) => {
@@ -153,7 +153,7 @@ function byDay(app, messages, thread, name) {
   });
 }
 
-/** Everything beside its place in the thread that a message's look depends on. */
+/** Returns everything that decides how a message looks, except its place in the thread. */
 function partsOf({ state, clock, may }, message) {
   const left = Date.parse(message.expires_at) - clock.now();
   const { key, n } = timeLeft(left);
@@ -170,13 +170,13 @@ function partsOf({ state, clock, may }, message) {
   ];
 }
 
-/** Whether two neighbours are of one group. */
+/** Whether two neighbouring messages belong to one group. */
 function belong(one, next) {
   if (!one || !next || one.message.direction !== next.message.direction) return false;
   return one.day === next.day && Math.abs(next.at - one.at) < TOGETHER;
 }
 
-/** The day, and how long its first message to end has left. */
+/** The day, and the time until the first of its messages expires. */
 function dayHead(app, { at, day, message }, all) {
   const kind = dayKind(at, app.clock.now());
   const ends = all.filter((one) => one.day === day).map((one) => Date.parse(one.message.expires_at));

@@ -1,4 +1,4 @@
-// Descriptions of elements, and the least changes that make the page look like them.
+// Descriptions of elements. `render` makes only the changes that the page needs to look like the description.
 //
 // Text becomes a text node and nothing else. Addresses pass `safeAddress` here, at the only place where they are set.
 import { safeAddress } from "./links.js";
@@ -10,15 +10,16 @@ const ADDRESSES = new Set(["href", "src", "poster"]);
 const REFUSED = new Set(["innerHTML", "outerHTML", "srcdoc", "style"]);
 
 /**
- * An element: attributes, `on...` handlers, `key` among its neighbours, `pixels` as `{paddingTop: 12}`, and `ref`: it
- * is called with the node once that is in the page.
+ * Describes an element. `props` has attributes and `on...` handlers. `key` distinguishes the element from its
+ * neighbours. `pixels` has sizes, as `{paddingTop: 12}`. `ref` is called with the node as soon as the node is in the
+ * page.
  */
 export function h(tag, props, ...children) {
   const { key, ref, ...rest } = props ?? {};
   return new Description(tag, key, ref, rest, children.flat(Infinity).filter(shown).map(asNode));
 }
 
-/** Only `h` makes these: an object that came from outside is never an element. */
+/** Only `h` makes descriptions, so an object from outside never becomes an element. */
 class Description {
   constructor(tag, key, ref, props, children) {
     Object.assign(this, { tag, key, ref, props, children });
@@ -26,8 +27,9 @@ class Description {
 }
 
 /**
- * A memory of descriptions. `of` gives the one of the last drawing while all `parts` are the same: then `render` does
- * not look into the element. `begin` starts a drawing; what is not used in it is forgotten with the next one.
+ * A memory of descriptions. While all `parts` are the same, `of` returns the description of the last drawing, and then
+ * `render` does not look into the element. `begin` starts a drawing. A description that one drawing does not use is
+ * forgotten at the next `begin`.
  */
 export function createMemory() {
   let before = new Map();
@@ -47,7 +49,10 @@ export function createMemory() {
   };
 }
 
-/** Make `root`'s only child look like `wanted`. Whoever had the focus keeps it, where it is still there. */
+/**
+ * Make `root`'s only child look like `wanted`. The element with the focus keeps it, if the element is still in the
+ * page.
+ */
 export function render(root, wanted) {
   const focused = document.activeElement;
   patchChildren(root, wanted ? [wanted] : []);
@@ -55,7 +60,7 @@ export function render(root, wanted) {
   for (const { ref, node } of arrivals.splice(0)) ref(node);
 }
 
-const arrivals = []; // told once the whole page is in place
+const arrivals = []; // nodes whose `ref` is called when the whole page is drawn
 
 const shown = (child) => child !== null && child !== undefined && child !== false && child !== "";
 const asNode = (child) =>
@@ -106,7 +111,7 @@ function patch(node, wanted) {
     if (node.data !== wanted.text) node.data = wanted.text;
     return;
   }
-  if (node.pageInboxMade === wanted) return; // from a memory, and unchanged
+  if (node.pageInboxMade === wanted) return; // the description is from a memory, so nothing has changed
   node.pageInboxMade = wanted;
   const before = node.pageInboxProps ?? {};
   for (const name of Object.keys(before)) if (!(name in wanted.props)) set(node, name, null);
@@ -115,7 +120,7 @@ function patch(node, wanted) {
   }
   node.pageInboxProps = wanted.props;
   patchChildren(node, wanted.children);
-  // After the children: a select has a value only once its options are there.
+  // These are set after the children, because a select can have a value only when its options exist.
   for (const name of PROPERTIES) if (name in wanted.props) set(node, name, wanted.props[name]);
 }
 

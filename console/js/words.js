@@ -1,14 +1,14 @@
-// The page's words: one file a language, `{name}` for what is filled in, plural forms by the language's own rules.
+// The page's words, in one file per language. A value replaces `{name}`. Plural forms follow the language's own rules.
 
 export const LANGUAGES = ["en", "km"];
 const KHMER_DIGITS = "០១២៣៤៥៦៧៨៩";
 
 let language = "en";
-let numerals = ""; // `khmer`, or Latin ones, which telephones there show too
+let numerals = ""; // `khmer`; else Latin numerals, which telephones in Cambodia also show
 let words = {};
 let rules;
 
-/** Speak another language from now on. */
+/** Show the page in another language from now on. */
 export async function speak(wanted, base) {
   const answer = await fetch(`${base}/words/${wanted}.json`);
   words = await answer.json();
@@ -19,10 +19,10 @@ export async function speak(wanted, base) {
 
 export const spoken = () => language;
 
-/** Changes when the same words would be written in another way. */
+/** Returns a value that changes with the language and with the numerals. */
 export const spelling = () => `${language} ${numerals}`;
 
-/** The words for a key. `values.n` chooses among plural forms. Numbers are in the reader's numerals. */
+/** Returns the words for a key. `values.n` chooses among plural forms. Numbers are in the reader's numerals. */
 export function t(key, values = {}) {
   const found = words[key];
   const text = typeof found === "object" ? (found[plural(values.n)] ?? found.other) : found;
@@ -32,19 +32,19 @@ export function t(key, values = {}) {
 
 export const has = (key) => key in words;
 
-/** Write numbers in Khmer from now on where the language is Khmer: `khmer`; or in Latin numerals. */
+/** With `khmer`, write numbers in Khmer numerals from now on if the language is Khmer. Otherwise use Latin numerals. */
 export function useNumerals(wanted) {
   numerals = wanted;
 }
 
-/** A number in the numerals of the reader's choice. */
+/** Returns a value as text. A number gets the numerals of the reader's choice. */
 export function written(value) {
   if (typeof value !== "number") return String(value ?? "");
   if (language !== "km" || numerals !== "khmer") return String(value);
   return String(value).replace(/\d/g, (digit) => KHMER_DIGITS[digit]);
 }
 
-// Many browsers come without Khmer dates, so days and months are words of our own in every language.
+// Many browsers have no Khmer dates, so the names of days and months are in the files of words, for every language.
 export const clockTime = (moment) => t("date.clock", parts(moment));
 export const dayOf = (moment) => t("date.day", parts(moment));
 export const shortDay = (moment) => t("date.short", parts(moment));

@@ -1,6 +1,6 @@
-// Work on a list that the page shows: while it is `busy`, and its `problem` if it fails.
+// Work on a list that the page shows. The list is `busy` during the work, and has a `problem` if the work fails.
 
-/** Do a job for a list. A second job at the same time is not begun. */
+/** Do a job for a list. While a job runs, no second job begins. */
 export async function work(list, changed, job) {
   if (list.busy) return;
   Object.assign(list, { busy: true, problem: null });
