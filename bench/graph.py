@@ -1,6 +1,6 @@
 """Graph on demand: measures the time that the service adds to a call of Facebook, and the delay of other Pages while
 one Page stalls. The simulated Facebook runs in a separate process beside Valkey. It answers in half a millisecond. The
-real Facebook takes a hundred milliseconds or more, so the service's share is largest here.
+real Facebook takes a hundred milliseconds or more, so the service's share of the time is much smaller there.
 """
 
 import asyncio

@@ -117,8 +117,8 @@ def _at(own: Inbox, level: tuple[int, int], prepared: Sequence[bytes], effort: E
 
 
 def _prepared(shops: int, effort: Effort) -> list[bytes]:
-    """Returns the deliveries of one round. They are new at each level, because each level begins with an empty
-    store."""
+    """Returns the deliveries of one round. The same deliveries are new messages at each level, because each level
+    begins with an empty store."""
     rng = random.Random()
     return single_messages(int(FASTEST * (effort.seconds + WARM_UP_SECONDS)), _among(tenants(shops), rng), rng)
 

@@ -1,4 +1,4 @@
-"""The measured servers. Each is started on its core, called until it answers, and always stopped."""
+"""The measured servers. A server is started on its core, called until it answers, and always stopped afterwards."""
 
 import os
 import shutil

@@ -1,7 +1,8 @@
 """Scale: compares the ingest of one process with two processes on one port, and a cluster of one primary with a cluster
 of three. Here the service may use every core, because two processes need two. Valkey and the sender use the second
-core. So a machine with two cores cannot show twice the throughput. It shows the messages stored per second of processor
-time. If this figure is the same with two processes, a further core adds the same throughput again.
+core. So a machine with two cores cannot show twice the throughput. The figure is therefore the number of messages
+stored per second of processor time. If two processes have the same figure as one, each further core adds the throughput
+of one core.
 """
 
 import os

@@ -27,7 +27,7 @@ _SOME_YEARS = 1_790_000_000_000
 
 
 def records() -> list[bytes | bytearray | memoryview[int]]:
-    """Returns bodies as `cache/codec.py` writes them. Each has a different Page, so that no id is learned."""
+    """Returns bodies as `cache/codec.py` writes them. Each body has a different Page, so that no id is learned."""
     rng = random.Random(2026)
     bodies: list[bytes | bytearray | memoryview[int]] = []
     while len(bodies) < SAMPLES:

@@ -65,7 +65,8 @@ def made_up(
 
 
 def discuss(world: World, post: Node, count: int, *, since: int, until: int) -> list[Node]:
-    """Add `number` comments to a post, evenly between two times. Some are replies, and some are by the shop."""
+    """Add `number` comments to a post, evenly between two times. Some comments are replies, and some are by the
+    shop."""
     rng = world.rng
     made: list[Node] = []
     shop = world.pages[post.page]

@@ -1,8 +1,8 @@
 """Pure: the unusual lists of Graph that bug trackers report: without an end, without cursors, with an item that is too
 large.
 
-Each is a fault for `Faults.script(path, ..., times=None)`. A fault changes the answer, and does not depend on the
-client.
+Each function returns a fault for `Faults.script(path, ..., times=None)`. A fault changes the answer, and does not
+depend on the client.
 """
 
 from datetime import datetime

@@ -1,8 +1,8 @@
 """Pure: the events that a receiver keeps, and the events that change them: messages, echoes, postbacks, edits, unsends.
 
 Shapes: developers.facebook.com/docs/messenger-platform/reference/webhook-events. Each maker takes a conversation, the
-randomness and the time in milliseconds. It notes in the conversation the message that later events can refer to. If a
-maker needs an earlier message and there is none, it makes a plain text.
+randomness and the time in milliseconds. The maker records in the conversation the message to which later events can
+refer. If a maker needs an earlier message and there is none, it makes a plain text.
 """
 
 import random

@@ -69,7 +69,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One body to post. With a `forgery` instead of a signature, its `effects` must not happen."""
+    """One body to post. If it has a `forgery` instead of a signature, a receiver must not carry out its `effects`."""
 
     nature: Literal["new", "duplicate", "forged"]
     body: bytes

@@ -30,7 +30,7 @@ _AGAIN_AFTER = 0.02
 """Seconds between two attempts to reach a starting service."""
 
 _UNDER_WAY = 256
-"""The largest number of unfinished posts, retries included. It bounds memory while the receiver is down."""
+"""The largest number of unfinished posts, retries included. The number bounds the memory while the receiver is down."""
 
 _HEADERS = {"Content-Type": "application/json", "User-Agent": "facebookexternalua", "Accept": "*/*"}
 

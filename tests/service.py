@@ -166,7 +166,7 @@ def serving(
 def serving_program(
     redis_url: str, log: Path, *, ready: str = "/readyz", open_files: str = "", **settings: str
 ) -> Iterator[Service]:
-    """Yields such a service, started as in production, which costs a second of processor time."""
+    """Yields such a service that is started as in production. The start takes a second of processor time."""
     limit = f"ulimit -n {open_files}; " if open_files else ""
     command = ["sh", "-c", f'{limit}exec "$@"', "sh", *page_inbox("serve")]
     with started(command, log, environment(redis_url, **settings)) as process:

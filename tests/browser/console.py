@@ -23,7 +23,7 @@ PATIENCE: Final = 30_000
 
 SIZES: Final = {"wide": (1280, 800), "narrow": (390, 740)}
 LOOKS: Final = [("en", "wide"), ("km", "narrow")]
-"""Looks: each language once and each size once."""
+"""The looks with which tests run: each language once and each size once."""
 
 LOCALES: Final = {"en": "en-GB", "km": "km-KH"}
 

@@ -595,7 +595,8 @@ async def test_the_example_of_the_document_shows_a_text_for_every_message(module
 
 
 async def test_waits_double_and_have_a_random_part(modules: Modules) -> None:
-    """The longest wait doubles from half a second to half a minute. Each wait is a random time in its upper half."""
+    """The longest wait doubles from half a second to half a minute. Each wait is a random time between half of the
+    longest wait and the longest wait."""
     waits = await modules.run("page-inbox", "[0, 1, 2, 10].flatMap((n) => [m.backoff(n, 0), m.backoff(n, 1)])")
     assert waits == [250, 500, 500, 1000, 1000, 2000, 15_000, 30_000]
 

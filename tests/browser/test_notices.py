@@ -89,7 +89,7 @@ async def test_a_refusal_of_notices_is_kept_until_the_reader_changes_it(console:
 
 async def test_single_keys_move_through_the_conversations(console: Console) -> None:
     """J and K go to the neighbours, N goes to the next conversation with new messages, and ? shows a sheet of all keys.
-    They do nothing while the reader types."""
+    The keys do nothing while the reader types."""
     page = await opened(console, 4)
     title = page.locator(".thread-scroll")
     await page.keyboard.press("j")

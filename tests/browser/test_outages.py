@@ -41,8 +41,8 @@ class Own:
         self._redis.close()
 
     def start(self) -> None:
-        """Start the service at the same port each time. The system does not give this port to another program in
-        between."""
+        """Start the service at the same port each time. The system does not give this port to another program while the
+        service is stopped."""
         serving = serving_graph(self.valkey.url, self._log, self._graph, PORT=str(self._port))
         self.service = self._stack.enter_context(serving)
 

@@ -17,7 +17,7 @@ class EndsWith(Protocol):
         """Refuse a lost or doubled message, and record the line for docs/reliability.md.
 
         `found` has every readable id, once for each time that the service shows it. `may_lose` says why messages may be
-        lost. In this case they are only counted.
+        lost. If it is given, lost messages are only counted.
         """
         ...
 

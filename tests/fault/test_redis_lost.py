@@ -53,8 +53,8 @@ def test_deliveries_are_answered_503_with_retry_after_during_the_fault_and_200_a
     """The answer comes before Facebook's limit of five seconds. Afterwards a redelivery is stored, and earlier messages
     are still there.
 
-    If the service remembers the Page's shop, the write fails. Otherwise the lookup of the shop fails (a full Redis
-    still allows this lookup).
+    If the service remembers the Page's shop, the write fails. If the service does not remember it, the lookup of the
+    shop fails, except that a full Redis still allows the lookup.
     """
     with (
         Facebook(service.url, patient=False) as facebook,

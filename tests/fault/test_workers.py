@@ -210,7 +210,7 @@ async def test_two_replicas_of_two_workers_on_a_cluster_are_one_service(tmp_path
             sent = [await loads.enter_async_context(loading(replica.url, pages=pages)) for replica in replicas]
             for load in sent:
                 await load.reach(600)
-        # Both count their deliveries from 1, so they send the same messages. Each is stored once.
+        # Both loads count their deliveries from 1, so they send the same messages. Each message is stored once.
         acknowledged = set.union(*(load.acknowledged for load in sent))
         for number in range(len(pages)):
             found = await the_same_for_all(replicas, f"shop-{number}")

@@ -43,8 +43,8 @@ def thousand() -> list[tuple[str, Document]]:
 def test_the_valid_events_of_a_delivery_of_a_thousand_are_readable(
     service: Service, facebook: Facebook, operator: Operator
 ) -> None:
-    """The events are for three Pages of two shops. One is broken, one is for an unknown Page and one is repeated. The
-    answer is 200 and each event is counted.
+    """The events are for three Pages of two shops. One event is broken, one is for an unknown Page and one is repeated.
+    The answer is 200 and each event is counted.
     """
     with Shop(service.url, "shop-1") as first, Shop(service.url, "shop-2") as second:
         first.connect(PAGES[0])

@@ -218,8 +218,7 @@ def test_content_and_secrets_of_graph_are_not_stored_or_logged(tmp_path: Path) -
     """The content is not in Valkey or its files, DATA_DIR, logs of the most detailed level, temporary files, metrics or
     open files.
 
-    The same is true for tokens, secrets, proofs and addresses of Graph. Tokens, secrets, proofs and addresses of Graph
-    are in no answer of the service either.
+    Tokens, secrets, proofs and addresses of Graph are in none of these places, and in no answer of the service.
     """
     temporary, data = tmp_path / "temporary", tmp_path / "data"
     temporary.mkdir()

@@ -203,8 +203,8 @@ def test_replicas_share_a_hold_and_the_pace_of_conversations(replicas: tuple[Fak
 def test_only_the_throttled_page_waits_for_the_time_that_facebook_says(
     graph: FakeGraph, graph_shop: GraphShop, page: FakePage
 ) -> None:
-    """For the minutes in the header there is no call for this budget. Other Pages and the Page's
-    other budget continue.
+    """For the minutes in the header there is no call for this budget. Calls for other Pages, and calls for the Page's
+    other budget, continue.
     """
     other = new_page(graph.world)
     graph_shop.bring(other)

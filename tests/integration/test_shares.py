@@ -15,10 +15,12 @@ from tests.service import APP_SECRET, serving
 from tests.support import NO_TLS, wait_until
 
 OPEN_FILES: Final = "1024"
-"""Half of the files are for connections. Three quarters of these connections are for streams and other requests."""
+"""Half of the open files are for connections. Three quarters of the connections are for streams and other requests, and
+the rest is for deliveries."""
 STREAMS: Final = 300
 WAVES: Final = 3
-"""If Redis is too slow for a stream, the stream is refused and another stream can use the connection."""
+"""The number of times that streams are opened. If Redis is too slow for a stream, the stream is refused, and a stream
+of the next wave can use the connection."""
 DELIVERIES: Final = 30
 WITHIN: Final = 60.0
 

@@ -47,7 +47,7 @@ def test_a_termination_signal_closes_the_service_with_exit_code_0(
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_sighup_reads_the_files_of_the_settings_again(valkey: Server, tmp_path: Path, workers: str) -> None:
-    """No delivery is refused meanwhile. Settings that a start would refuse change nothing."""
+    """No delivery is refused while the settings change. Settings that a start would refuse change nothing."""
     file = tmp_path / "secret"
     file.write_text(APP_SECRET.reveal())
     files = {"FACEBOOK_APP_SECRET": "", "FACEBOOK_APP_SECRET_FILE": str(file), "WEB_CONCURRENCY": workers}

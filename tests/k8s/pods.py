@@ -20,7 +20,7 @@ SYSCTLS = {
 }
 
 LEAST_SLEEP = 5
-"""Seconds in which proxies learn that a pod ends. They usually need one or two."""
+"""Seconds in which proxies learn that a pod ends. Proxies usually need one or two seconds."""
 
 MARGIN = 10
 """Seconds between the server's own end and the kill, in which connections to Redis and Facebook are closed."""

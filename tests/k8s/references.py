@@ -119,8 +119,8 @@ def _public_host(manifests: Manifests) -> str | None:
 
 
 def volumes(manifests: Manifests) -> Iterator[str]:
-    """Check that every mounted volume exists and every volume is mounted. The same must hold for config maps, Secrets
-    and their entries."""
+    """Check that every mounted volume exists and every volume is mounted. Config maps, Secrets and entries of Secrets
+    that a pod names must exist too."""
     for pod in manifests.pods():
         held = {one["name"] for one in pod.spec.get("volumes", [])}
         held |= {one["metadata"]["name"] for one in pod.workload["spec"].get("volumeClaimTemplates", [])}

@@ -48,8 +48,8 @@ def rising(*legs: tuple[float, int]) -> Samples:
 
 
 def deliveries(*legs: tuple[float, float, float, int]) -> Series:
-    """Returns the series of deliveries. Each phase says: accepted in time, not stored, accepted too late, number of
-    samples."""
+    """Returns the series of deliveries. The numbers of a phase are, for each sample: deliveries accepted in time, not
+    stored, and accepted too late. The last number is the number of samples."""
     return {
         'page_inbox_deliveries_total{outcome="accepted"}': rising(*((good + late, n) for good, _, late, n in legs)),
         'page_inbox_deliveries_total{outcome="unavailable"}': rising(*((bad, n) for _, bad, _, n in legs)),
@@ -69,7 +69,8 @@ def outcomes(**legs: Samples) -> Series:
 
 
 def signatures(*legs: tuple[float, float, int]) -> Series:
-    """Returns deliveries. Each phase says: accepted, refused for their signature, number of samples."""
+    """Returns the series of deliveries. The numbers of a phase are, for each sample: accepted deliveries, and
+    deliveries refused for their signature. The last number is the number of samples."""
     return outcomes(
         accepted=rising(*((good, n) for good, _, n in legs)),
         signature_refused=rising(*((bad, n) for _, bad, n in legs)),
@@ -77,8 +78,8 @@ def signatures(*legs: tuple[float, float, int]) -> Series:
 
 
 def events(*legs: tuple[float, float, int]) -> Series:
-    """Returns events. Each phase says: messages stored, messages for unknown Pages, number of samples. There are twice
-    as many reads."""
+    """Returns the series of events. The numbers of a phase are, for each sample: stored messages, and messages for
+    unknown Pages. The last number is the number of samples. There are also twice as many read events."""
     return {
         'page_inbox_events_total{kind="message",outcome="stored"}': rising(*((good, n) for good, _, n in legs)),
         'page_inbox_events_total{kind="message",outcome="unknown_page"}': rising(*((bad, n) for _, bad, n in legs)),
@@ -87,7 +88,8 @@ def events(*legs: tuple[float, float, int]) -> Series:
 
 
 def graph(*legs: tuple[float, float, int], outcome: str = "graph_timeout") -> Series:
-    """Returns calls of Graph. Each phase says: calls that succeeded, calls that failed, number of samples."""
+    """Returns the series of calls of Graph. The numbers of a phase are, for each sample: calls that succeeded, and
+    calls that failed. The last number is the number of samples."""
     return {
         'page_inbox_graph_calls_total{edge="posts",outcome="ok"}': rising(*((good, n) for good, _, n in legs)),
         f'page_inbox_graph_calls_total{{edge="posts",outcome="{outcome}"}}': rising(*((bad, n) for _, bad, n in legs)),
