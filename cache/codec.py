@@ -164,7 +164,7 @@ def edited(record: bytes, edit: Edit) -> bytes | None:
 def merged(message: bytes, waiting: bytes) -> bytes:
     """Returns a message's record with the edit that came before the message."""
     edit = decode(waiting)
-    # If two edits waited, the later one may have no text.
+    # If two edits waited for the message, the later edit may have no text.
     return message[:HEADER_BYTES] + _pack(decode(message), edit["edits"], edit.get("text"))
 
 

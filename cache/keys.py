@@ -133,7 +133,7 @@ WATCH_SPREAD: Final = b"{watch}:spread"
 WATCH_SECONDS: Final = 30 * 24 * 60 * 60
 """Life of the watchlist after its last write. Every Page is checked daily."""
 OUTAGE_SECONDS: Final = MAX_TTL_SECONDS
-"""Life of the record of an outage. Messages that were missed longer ago have expired anyway."""
+"""Life of the record of an outage. Messages that were missed earlier have expired."""
 
 SLOTS: Final = 16_384
 MARKS: Final = 64
@@ -212,8 +212,8 @@ class ShopKeys:
     def tap_id(self, conversation: ConversationId, title: str, second: int) -> bytes:
         """Returns the id of the tombstone of a purged tap that came without a message id.
 
-        Facebook lists such a tap under an id of Facebook's own, with the button's title as text and the time (Unix
-        seconds).
+        Facebook lists such a tap under an id of Facebook's own, with the button's title as text and the time of the tap
+        (Unix seconds).
         """
         hashed = self._new_id()
         hashed.update(f"tap\0{conversation}\0{second}\0{title}".encode())
@@ -307,7 +307,7 @@ def beat_keys(process: str, *, clustered: bool) -> tuple[bytes, ...]:
 
 @cache
 def _tags(*, clustered: bool) -> tuple[bytes, ...]:
-    """Returns one hash tag, or in a cluster one for each part of the slots, in their order.
+    """Returns one hash tag, or in a cluster one hash tag for each part of the slots, in the order of the parts.
 
     A key's slot is the CRC-16 of its hash tag (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec).
     """

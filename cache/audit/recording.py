@@ -1,7 +1,7 @@
 """Records accesses in the shop's audit log before the accesses continue. Most reads are only counted.
 
-Each change has its own entry. Reads are alike if they have the same shop, subject, action and address. The first of
-such reads in each hour is recorded before its answer. The other reads of the hour are counted here, and the count is
+Each change has its own entry. Reads are alike if they have the same shop, subject, action and address. The first read
+of each kind in each hour is recorded before its answer. The other reads of the hour are counted here, and the count is
 recorded once per minute. So a killed process loses at most the counts of the last minute. The fact that a caller has
 read is never lost.
 

@@ -17,7 +17,7 @@ from cache.server.scan import scan_keys
 from domain.errors import PageInboxError
 
 AT_ONCE: Final = 50
-"""Keys in one round trip. If a large key makes the call too slow, the keys are copied one by one."""
+"""Keys that are copied in one round trip. If a large key makes the call too slow, the keys are copied one by one."""
 LEFT_OUT: Final = (BEAT, PROBE, SWEEPER_LOCK, KEPT)
 ENDS_SOON: Final = 60_000
 """Milliseconds. A key that expires within this time may be missing on one side, because the clocks differ."""

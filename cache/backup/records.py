@@ -66,7 +66,7 @@ async def read_parts(connection: Connection, key: bytes) -> AsyncIterator[Backup
 
 
 async def _members(connection: Connection, key: bytes) -> AsyncIterator[Items]:
-    # Read by cursor and not by rank, because a removed member changes the ranks of the others.
+    # Members are read by cursor and not by rank, because a removed member changes the ranks of the others.
     cursor, moved = b"0", True
     while moved:
         cursor, found = await connection.command("ZSCAN", key, cursor, "COUNT", PART)

@@ -19,9 +19,9 @@ _POLL_SECONDS: Final = 0.005
 def claim(directory: Path) -> int:
     """Lock the directory and return the open lock file. A child process that inherits the file holds the lock too.
 
-    A missing directory is created. Other users get no access to the directory. The lock ends when the last process with
-    the file ends. If the owner of the lock was killed and its server still runs, this waits. If the owner runs, this
-    raises an error. Raises EmbeddedRefused with the reason `directory_unusable` or `directory_in_use`.
+    A missing directory is created. Other users get no access to the directory. The lock ends when the last process that
+    has the file open ends. If the owner of the lock was killed and its server still runs, this waits. If the owner
+    runs, this raises an error. Raises EmbeddedRefused with the reason `directory_unusable` or `directory_in_use`.
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -30,11 +30,11 @@ LONGEST_SOCKET_PATH: Final = 100
 zero)."""
 
 START_SECONDS: Final = 60.0
-"""Longest time of a start. A start usually takes 10 ms. A store with a million messages on a slow disk needs some
-seconds."""
+"""Longest time in seconds for a start. A start usually takes 10 ms. A store with a million messages on a slow disk
+needs some seconds."""
 
 STOP_SECONDS: Final = 10.0
-"""Time between SIGTERM and SIGKILL. In this time the server only does its last fsync."""
+"""Time between SIGTERM and SIGKILL. The server needs this time only for its last fsync."""
 
 _POLL_SECONDS: Final = 0.005
 _LOG_LINES_SHOWN: Final = 12

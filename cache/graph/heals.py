@@ -15,7 +15,8 @@ from domain.heal import Heal, Unhealed
 from domain.ids import ConversationId, PageId, ShopId
 
 HEAL_SECONDS: Final = MAX_TTL_SECONDS
-"""Life of the record after the last write. Messages that were missed earlier have expired, and are not stored."""
+"""Time in seconds that the record stays after its last write. Messages that were missed earlier have expired, and are
+not stored."""
 
 
 class Heals:

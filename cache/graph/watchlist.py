@@ -28,8 +28,8 @@ from domain.shop import PageStatus
 from domain.watch import WITHIN, Outage, Within
 
 NEAR: Final = 60 * 60 * 1000
-"""Milliseconds. Two outages with less time between them count as one outage, because healing after the first may not be
-finished yet."""
+"""Milliseconds. Two outages with less time between them count as one outage, because it is possible that healing after
+the first outage is not finished yet."""
 
 SPREAD_PER_CALL: Final = 500
 """Pages that one script call makes due. The call takes about a millisecond of the server's time."""
@@ -74,8 +74,8 @@ class Watchlist:
         return sum(score for _, score in scored(found))
 
     async def take(self, now_ms: int, lease_ms: int, count: int, /) -> list[PageId]:
-        """Returns at most `count` Pages that are due, first those that became due first. They are due again when the
-        lease ends. Until then no other replica gets them.
+        """Returns at most `count` Pages that are due, beginning with the Page that has been due longest. They are due
+        again when the lease ends. Until then no other replica gets them.
         """
         # The call is not repeated, because a repeat would take more Pages. If the answer was lost, its Pages are due
         # after their lease.
@@ -83,7 +83,7 @@ class Watchlist:
         return [PageId(page.decode()) for page in pages]
 
     async def renew(self, page: PageId, until_ms: int, /) -> None:
-        """Let a Page be checked at this time, not before. A forgotten Page stays forgotten."""
+        """Let a Page be checked at this time, and not earlier. A forgotten Page stays forgotten."""
         await self._connection.command("ZADD", WATCH_DUE, "XX", until_ms, page)
 
     async def counts(self) -> dict[PageStatus, int]:

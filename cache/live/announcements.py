@@ -25,10 +25,11 @@ IDLE_SECONDS: Final = 10.0
 lost."""
 AGAIN_SECONDS: Final = 0.5
 LONGEST_SECONDS: Final = 8.0
-"""Waits before the next try to reach a node. Each wait is twice the last one, up to LONGEST_SECONDS."""
+"""Seconds before the next try to reach a node. The first wait is AGAIN_SECONDS. Each further wait is twice as long, up
+to LONGEST_SECONDS."""
 LIVE_WAITING: Final = 1000
-"""Limit: announcements of one shop that wait for their follower.
-Above the limit the oldest are dropped, and cannot be read again."""
+"""Limit: announcements of one shop that wait for their follower. Above the limit the oldest announcements are dropped,
+and cannot be read again."""
 LIVE_BYTES: Final = 1024 * 1024
 """Limit: bytes of announcements of one shop that wait. One announcement can have 400 KB: fifty long comments."""
 
@@ -61,7 +62,8 @@ class ShopSubscription:
         self._announced.set()
 
     def confirm(self) -> None:
-        """Mark the subscription as confirmed: from now on every announcement arrives. Earlier ones may be lost."""
+        """Mark the subscription as confirmed: from now on every announcement arrives. Earlier announcements may be
+        lost."""
         if not self._confirmed.is_set():
             self._confirmed.set()
             self._announced.set()

@@ -23,8 +23,8 @@ NONCE_BYTES: Final = 16
 
 
 class Tickets:
-    """Gives and takes tickets. `new_bytes` returns the given number of random bytes. Every method raises
-    `Unavailable` when Redis is unavailable.
+    """Makes tickets and accepts each ticket once. `new_bytes` returns the given number of random bytes. Every method
+    raises `Unavailable` when Redis is unavailable.
     """
 
     def __init__(

@@ -46,8 +46,8 @@ log = structlog.get_logger()
 
 
 class Batches:
-    """Stores messages. `ttl` in seconds; `clock` is monotonic, in seconds; `now` is in Unix seconds; `batch_messages`
-    is the largest number of messages in one round trip.
+    """Stores messages. `ttl` is in seconds; `clock` is monotonic, in seconds; `now` returns Unix seconds;
+    `batch_messages` is the largest number of messages in one round trip.
     """
 
     def __init__(
@@ -181,7 +181,7 @@ class Batches:
         return reply
 
     async def _seal_and_send(self, parts: Sequence[Part]) -> list[Reply | Unavailable]:
-        """Returns the replies of the script to these parts, after one round trip.
+        """Send these parts to the script in one round trip, and return its replies.
 
         Raises:
             Unavailable: it is unknown what is stored.

@@ -25,7 +25,8 @@ from domain.ids import ShopId
 from domain.message import Edit, Unsend
 
 CHANGES_AT_ONCE: Final = 16
-"""Edits and unsends of one delivery that run at once. They use few connections, so other calls have enough."""
+"""Largest number of edits and unsends of one delivery that run at once. They use few connections, so other calls have
+enough."""
 EDIT_TRIES: Final = 8
 """Tries to write an edit. The first try reads the stored value. Facebook allows five edits of a message, so only a
 few other writes can change the value meanwhile."""

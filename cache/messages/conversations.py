@@ -75,7 +75,7 @@ class ConversationReader:
         as_item: Callable[[KeptConversation], Any] = as_kept,
         searching: bool = False,
     ) -> Slice[Any]:
-        """Returns `as_item` of each conversation, sorted by the last activity at the time when the walk began. In a
+        """Returns `as_item` of each conversation, sorted by the last activity that it had when the walk began. In a
         search (`searching`), `as_item` returns None for a conversation that does not match.
 
         Fewer than `limit` conversations are returned if these have PAGE_BYTES, or if SEARCHED_PER_CALL conversations

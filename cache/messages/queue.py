@@ -24,7 +24,7 @@ QUEUE_BYTES: Final = 64 * 1024 * 1024
 """Limit: bytes of the messages of one process that are not stored yet. They must fit into the memory of a pod."""
 RETRY_AFTER_SECONDS: Final = 2
 MOST_MESSAGES: Final = 5_000
-"""Messages in one round trip."""
+"""Largest number of messages in one round trip."""
 CALL_MESSAGES: Final = 250
 """Limit: messages in one script call. The call takes 2 to 4 ms, in which the server carries out no other call."""
 FEWEST_MESSAGES: Final = CALL_MESSAGES
@@ -45,8 +45,8 @@ def queue_full() -> Unavailable:
 
 
 class Row:
-    """The data of one message for `put.lua`, and its Page. `record` is not sealed yet. `merged` is the waiting edit
-    that was merged into the record, in its stored form.
+    """The data of one message for `put.lua`, and the message's Page. `record` is not sealed yet. `merged` is the
+    waiting edit that was merged into the record, in its stored form.
     """
 
     __slots__ = ("id", "merged", "page", "record", "sent_at")
@@ -159,7 +159,7 @@ class WriteQueue:
         return self._messages, self._bytes
 
     def has_room(self) -> bool:
-        """Returns whether the queue accepts any message at all."""
+        """Returns whether the queue has room for at least one message."""
         return self._messages < self._most_messages and self._bytes < self._most_bytes
 
     def admit(self) -> None:

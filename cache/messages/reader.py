@@ -184,10 +184,10 @@ class Reader:
         return [keys.message_id(page, id_) for page in await self._shops.page_ids(shop)]
 
     async def tap_ids(self, shop: ShopId, keys: ShopKeys, id_: MessageId) -> list[bytes]:
-        """Returns the other ids that need a tombstone, so that an erased message is not stored again.
+        """Returns further ids of a message. They need a tombstone too, so that the erased message is not stored again.
 
-        A tap without a message id of Facebook has one such id, because Facebook lists this tap as a message with an id.
-        The list is empty for any other message, and for a tap that is not there.
+        A tap without a message id of Facebook has one further id, because Facebook lists this tap as a message with an
+        id. The list is empty for any other message, and for a tap that is not there.
         """
         if not id_.startswith(TAP):
             return []

@@ -1,8 +1,9 @@
 """Staff's marks of conversations: done, unread, labels.
 
-A mark is kept as long as its conversation: `put.lua` sets the expiry time of both. A purge that hides the messages
-before a moment hides the marks before this moment too. The value begins with the moment of the mark (16 digits,
-microseconds). The rest is sealed as a message is, with the shop's secret (cache/messages/vault.py).
+A mark is kept as long as its conversation: `put.lua` sets the same expiry time for the mark and the conversation. A
+purge that hides the messages before a moment hides the marks before this moment too. The value begins with the moment
+of the mark (16 digits, microseconds). The rest is sealed as a message is, with the shop's secret
+(cache/messages/vault.py).
 """
 
 from collections.abc import AsyncIterator, Sequence

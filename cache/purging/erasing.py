@@ -24,9 +24,10 @@ from domain.ids import PageId, PurgeId, ShopId
 from ops.metrics import Metrics
 
 STEP_MESSAGES: Final = 50
-"""Messages erased in one script call. It takes about 0.25 ms, not longer than the read of a list page of messages."""
+"""Messages that one script call erases. The call takes about 0.25 ms, not longer than reading a list page of
+messages."""
 STEP_ENTRIES: Final = 500
-"""Index entries removed in one script call. Removing an entry takes a tenth of the time of erasing a message."""
+"""Index entries that one script call removes. Removing an entry takes a tenth of the time of erasing a message."""
 STEP_SECONDS: Final = 0.0017
 """Seconds from the start of one step to the start of the next. So 100,000 messages are erased within four seconds, and
 the server has most of its time for other calls. On a server that is too slow for this, the steps have no pause, to
@@ -36,10 +37,10 @@ LAG_SECONDS: Final = 0.005
 RESUME_SECONDS: Final = 5.0
 """Seconds between two searches for purges that no replica works on."""
 ABANDONED_SECONDS: Final = 10.0
-"""If the note of a purge is older than this, no replica seems to work on the purge, and another one continues it. It is
-harmless if two replicas work on one purge."""
+"""If the note of a purge is older than this, the replica that worked on the purge seems to have stopped, and another
+replica continues the purge. It is harmless if two replicas work on one purge."""
 PURGES_LOOKED_AT: Final = 100
-"""Unfinished purges that are read together, the oldest notes first. There is rarely more than one."""
+"""Unfinished purges that are read together, the oldest notes first. There is rarely more than one unfinished purge."""
 NOTE_SECONDS: Final = 2.0
 """Seconds after which a replica renews the note of the purge that it works on."""
 

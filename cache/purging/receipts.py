@@ -1,4 +1,4 @@
-"""Reads the receipts of purges: one receipt by its id, or all of a shop. Complete receipts are signed."""
+"""Reads the receipts of purges: one receipt by its id, or all receipts of a shop. Complete receipts are signed."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace

@@ -14,7 +14,7 @@ from cache.server.connection import Arg, Connection
 from domain.ids import PageId, PurgeId, ShopId
 
 LOOKED_UP: Final = 500
-"""Receipts looked up in one round trip."""
+"""Receipts that are looked up in one round trip."""
 
 log = structlog.get_logger()
 

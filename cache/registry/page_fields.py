@@ -101,7 +101,8 @@ def credentials_of(
 
 
 def write_state(state: PageState) -> bytes:
-    """Returns a state as JSON. Usual values are left out. `a` is 0 for a dead token, and absent for a living token."""
+    """Returns a state as JSON. Usual values are left out. `a` is 0 for an invalid token, and absent for a valid
+    token."""
     body: dict[str, Any] = {"c": state.checked_at}
     if not state.token_alive:
         body["a"] = 0

@@ -91,7 +91,7 @@ class Registry:
         pages = [
             page_fields.page_of(page, *fields, now=now)
             for page, fields in zip(ids, by_page, strict=True)
-            if fields[0] is not None  # else it was disconnected meanwhile
+            if fields[0] is not None  # else the Page was disconnected meanwhile
         ]
         if not pages:
             await self._marks.require()

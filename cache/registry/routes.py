@@ -1,7 +1,7 @@
 """The route of a Page is its shop and the shop's secret, which are needed to store the Page's events.
 
 The lookup takes two round trips: the first to the claim on the Page, the second to the shop's record. If the shop has
-no secret, the second one also writes a new secret (`route.lua`), so storing never has to do this.
+no secret, the second round trip also writes a new secret (`route.lua`), so storing never has to do this.
 """
 
 from typing import NamedTuple

@@ -14,7 +14,7 @@
 local call, sub, byte, floor, max, min = redis.call, string.sub, string.byte, math.floor, math.max, math.min
 local ttl, now_ms = tonumber(ARGV[1]), floor(now / 1000)
 
--- Adds pairs of a score and a member to an index. The index is kept until `deadline` (ms) or longer.
+-- Adds pairs of a score and a member to an index. The index expires at `deadline` (ms) or later.
 local function index(key, deadline, ...)
   call('ZADD', key, 'GT', ...)
   -- Only one write in 16 removes expired entries, because removing takes as long as storing, and readers never get

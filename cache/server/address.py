@@ -67,7 +67,7 @@ def connect(url: str, wait_replicas: int = 0, tls: Tls = Tls(), limits: TimeLimi
         return Connection(Redis.from_pool(pool), wait_replicas=wait_replicas, limits=limits)
     if encrypted:
         options["ssl"] = True
-    # urlsplit accepts one host only. Here several hosts are separated by commas.
+    # `urlsplit` accepts only one host. Here several hosts are separated by commas.
     rest, _, query = rest.partition("?")
     credentials, _, hosts_and_path = rest.rpartition("@")
     hosts, _, path = hosts_and_path.partition("/")

@@ -1,8 +1,8 @@
 """One round trip: sends several requests together on one connection, and reads their replies in order.
 
-A pipeline of redis-py does the same. But its packing in Python takes more CPU time than all other work to store one
-message. Its code around one command takes as much CPU time as the sending of the command and the reading of a list page
-of messages.
+A pipeline of redis-py does the same. But the packing of redis-py in Python takes more CPU time than all other work to
+store one message. The code of redis-py around one command takes as much CPU time as the sending of the command and the
+reading of a list page of messages.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ KEPT_SECONDS: Final = 1.0
 """A connection is used again without a check for this many seconds after its last use."""
 
 WAIT_MILLISECONDS: Final = 600
-"""Time for replicas to acknowledge a write, within one try."""
+"""Time in which the replicas must acknowledge a write. It is a part of the time of one try."""
 
 
 @dataclass(frozen=True, slots=True)

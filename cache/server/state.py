@@ -22,7 +22,7 @@ from ops.metrics import Metrics
 
 LOOK_SECONDS: Final = 60.0
 FRESH_SECONDS: Final = 0.5
-"""Checks that run together share one examination."""
+"""Seconds. Checks that run within this time share one examination."""
 UNFIT: Final = frozenset({"redis.policy", "redis.version"})
 """Names of findings. If one of these findings fails, an acknowledged message may be lost."""
 CONFIGURATION: Final = UNFIT | {"redis.replication", "redis.cluster", "redis.scripts"}
@@ -100,7 +100,7 @@ class ServerState:
             try:
                 nodes = await examine(self._connection, now=self._now, clock=self._clock)
             except Unavailable:
-                return  # the last findings stay
+                return  # the findings of the last examination stay
             facts = [node for node in nodes if isinstance(node, NodeFacts)]
             findings = [finding for node in facts for finding in judge(node)]
             findings += [unreachable(node[1], node[0]) for node in nodes if not isinstance(node, NodeFacts)]

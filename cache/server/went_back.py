@@ -139,7 +139,8 @@ class WentBackCheck:
             self._first = self._last = 0
 
     async def _look(self) -> None:
-        """Compare the beats. If a beat is missing, or older than the last one written, the data are older."""
+        """Compare the beats. If a beat is missing, or is older than the last written beat, the data are older than
+        before."""
         last = self._last
         if not last:
             return
