@@ -1,8 +1,8 @@
 """Pure: makes the answers, in the shapes of api/models.py.
 
-A message stays JSON in bytes, and more members are added to these bytes. To parse a message would take longer than to
-read it from the store. `content` is written by orjson and has at least one member, so it begins with `{"` and ends with
-`}`. All other answers are made with the models.
+A stored message is JSON in bytes, and more members are added to these bytes. Parsing would take longer than reading.
+`content` is written by orjson and has at least one member, so it begins with `{"` and ends with `}`. All other answers
+are made with the models.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

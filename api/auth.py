@@ -31,7 +31,7 @@ LONGEST_SUBJECT = 200
 
 NOT_BEFORE_LEEWAY = 5.0
 """Seconds by which an issuer's clock may be ahead of this machine's clock. `exp` has no leeway, because the issuer
-chose this time on purpose.
+chose the expiry time on purpose.
 """
 
 REMEMBERED = 1_024
@@ -60,7 +60,7 @@ class Unauthenticated(PageInboxError):
 
 
 class Forbidden(PageInboxError):
-    """The token is valid but does not allow this."""
+    """The token is valid but does not allow the call."""
 
     kind: ClassVar[Kind] = "forbidden"
 

@@ -1,4 +1,5 @@
-// The functions of `/docs` in addition to reading: a token, the shop in every example, and a form to try each call.
+// What `/docs` can do besides showing text: take a token, write its shop into every example, and try each call in a
+// form.
 "use strict";
 (async () => {
   const MOST = 50_000; // characters of an answer that are shown; a stream ends there
@@ -16,7 +17,7 @@
     return [make("label", {}, make("span", { textContent: label }), input), input];
   }
 
-  /** The shop that a token is for; empty where it is for every shop, or no token. */
+  /** Returns the shop of a token. Returns an empty text if the token is for every shop, or is not a token. */
   function shopOf(text) {
     try {
       const { shop } = JSON.parse(atob(text.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));

@@ -1,4 +1,6 @@
-"""Pure: an example of every answer, for the description. The ids are those of the demo shop of `page-inbox run`."""
+"""Pure: an example of every answer, for `/openapi.json` and `/docs`. The ids are those of the demo shop of `page-inbox
+run`.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final

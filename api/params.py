@@ -2,7 +2,7 @@
 
 The bodies are in api/bodies.py, and the queries to Facebook are in api/graph_params.py. The service refuses unknown
 parameters and fields (a misspelt filter must not widen a purge), repeated parameters, and values out of range. An empty
-parameter (`?cursor=`) counts as absent, because forms send absent values in this way.
+parameter (`?cursor=`) counts as absent, because a form sends an empty value for a field that is not filled in.
 """
 
 import re

@@ -115,7 +115,7 @@ class _Row:
             yield number
             return
         for run in _RUN.finditer(plain):
-            if run.start() > 0:  # text before the row says nothing about this run
+            if run.start() > 0:  # the words before the row are not about this run
                 self._plus, self._said = "", None
             after = self._after if run.end() == len(plain) else plain[run.end() : run.end() + 12]
             yield from self._in_run(_GROUPS.split(run[0]), after)

@@ -125,7 +125,7 @@ class Shops:
 
     async def connect(self, call: AuthorizedCall) -> Response:
         """PUT pages/{page}. Without the Page's token, only a token for every shop may connect the Page, because a shop
-        could take the Page of another shop. A setting can allow this to all shops.
+        could take the Page of another shop. A setting can allow every shop to do this.
         """
         sent, page = call.body_as(PageConnect), PageId(call.ids["page"])
         token = sent.token()

@@ -46,7 +46,7 @@ class TicketGiver(Protocol):
     """Gives tickets. Each ticket opens one stream."""
 
     async def give(self, shop: ShopId, principal: Principal, /) -> str:
-        """Returns a ticket with the rights of this token. The stream ends at the latest when the token ends."""
+        """Returns a ticket with the rights of this principal's token. The stream ends no later than the token."""
         ...
 
 

@@ -27,7 +27,7 @@ NOTING_SECONDS: Final = 0.25
 """Seconds after the deadline of all tries. In this time the last try is counted and its result is stored."""
 
 LIGHTEST: Final = 2
-"""The last step at which an item is requested with fewer fields (field_list.py)."""
+"""The number of the last step. At each step, an item is requested with fewer fields (field_list.py)."""
 
 MakeAsk = Callable[[int], Ask]
 """Returns the request for this number of items."""

@@ -29,7 +29,7 @@ fewer items are requested.
 """
 
 PARSED_HERE_BYTES: Final = 256 * 1024
-"""A larger answer is parsed in a thread. Large texts take long to parse, and deliveries must not wait for this.
+"""A larger answer is parsed in a thread. Large texts take long to parse, and deliveries must not wait for the parser.
 """
 
 CONNECTIONS: Final = 256

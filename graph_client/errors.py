@@ -111,7 +111,9 @@ class GraphRedirected(GraphError):
 
 
 class TooMuchData(GraphError):
-    """More data than Graph returns, or more than the service reads. The call is repeated for half as many items."""
+    """The answer has more data than Graph returns, or more than the service reads. The call is repeated for half as
+    many items.
+    """
 
     def __init__(self, details: ErrorDetails = NO_DETAILS) -> None:
         super().__init__("too_much_data", "A single item is more than Facebook gives in one answer.", details)
@@ -205,7 +207,7 @@ class TokenDead(GraphError):
 
 
 class PermissionMissing(GraphError):
-    """The token is alive but does not allow this. `permissions` are the permissions that the token is known to lack."""
+    """The token is alive but does not allow the call. `permissions` are the permissions that it is known to lack."""
 
     kind: ClassVar[Kind] = "conflict"
 

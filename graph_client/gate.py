@@ -29,8 +29,8 @@ class Gate:
 
     @asynccontextmanager
     async def turn(self, shop: ShopId, page: PageId) -> AsyncIterator[None]:
-        """Wait for a turn, and hold it. Turns are counted per shop and Page. So a shop that uses the public Page id of
-        another shop takes no turn from that shop.
+        """Wait for a turn, and hold it. Turns are counted per shop and Page. So a shop that calls with the public id of
+        another shop's Page takes no turn from the other shop.
 
         Raises:
             Throttled: too many calls wait already.

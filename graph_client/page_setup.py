@@ -72,7 +72,7 @@ class PageSetup:
         except (TokenDead, PermissionMissing):
             raise AppRefused from None
         except ParameterRefused:
-            # Facebook does not inspect a token of another app.
+            # Facebook refuses to inspect a token of another app.
             raise TokenRefused("token_of_another_app", "This token was made for another app, or is none.") from None
         data: dict[str, Any] = answer.node("data")
         facts = read_facts(data, page, self._app_id)

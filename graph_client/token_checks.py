@@ -1,4 +1,4 @@
-"""Limits how many refused checks of Page tokens one shop can cause. Pure, except for the clock."""
+"""Limits how many checks of Page tokens Facebook may refuse per shop. Pure, except for the clock."""
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator

@@ -226,7 +226,7 @@ export function createApp({ root, base, sources, partners }) {
     addEventListener("popstate", (event) => arrive(event.state ?? { view: "inbox", conversation: null }));
     // A new address with a token or a conversation was opened in the same tab. `early.js` reads the address.
     addEventListener("hashchange", () => /token=|conversation=/.test(location.hash) && location.reload());
-    // Another person may have paused the shop meanwhile.
+    // Another person may have paused the shop while this page was in the background.
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) prune();
       else if (state.session && may("shop:admin")) app.shop.load();

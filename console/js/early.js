@@ -10,9 +10,9 @@
   }
   try {
     if (given.has("token")) {
-      // Any site that opened this tab can write a token into its address. So a session of this tab is not replaced
-      // here: `app.js` asks the reader. In a frame there is no question, because only pages of `ORDER_ORIGINS` can show
-      // the console in a frame.
+      // Any site that opened this tab can write a token into its address. So this script does not replace the tab's
+      // session, and `app.js` asks the reader. In a frame there is no question, because only pages of `ORDER_ORIGINS`
+      // can show the console in a frame.
       const asks = sessionStorage.getItem("page-inbox.token") && window.parent === window;
       if (!asks) sessionStorage.clear();
       const prefix = asks ? "page-inbox.offered-" : "page-inbox.";

@@ -10,7 +10,7 @@ const HAS = ["", "phone", "photo", "location", "audio", "file"];
 export function filters(app) {
   const { state } = app;
   const pages = [...new Set([...state.inbox.conversations.values()].map((one) => one.page_id))].sort();
-  /** Another filter shows another list, from its beginning. */
+  /** Returns a handler that changes a filter and shows the new list from its beginning. */
   const anew = (change) => (value) => {
     app.rowWindow.toBeginning();
     change(value);

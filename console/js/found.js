@@ -5,8 +5,8 @@ import { nameOf } from "./parts.js";
 import { isDone } from "./staff_marks.js";
 import { folded, findsFolded, question, textsOf } from "./search.js";
 
-const texts = new WeakMap(); // a message's texts as they are compared
-const names = new WeakMap(); // a conversation's name, and the same as it is compared
+const texts = new WeakMap(); // a message's texts, in the form in which texts are compared
+const names = new WeakMap(); // a conversation's name, and its form for comparing
 
 /** The conversations in the order of the list. */
 export function found(app) {
@@ -31,7 +31,7 @@ function listed({ state, serverSearch, orderHold }) {
   const { q, has } = state.searched.query;
   const rows = serverSearch.rows();
   if (!q || has) return rows;
-  // Only this page has the names.
+  // The service does not have the names, so this page searches them.
   return ordered([...rows, ...loaded().filter(({ id }) => !state.searched.found.has(id))]);
 }
 

@@ -5,11 +5,11 @@ import { path } from "./page-inbox.js";
 import { work } from "./work.js";
 
 const AT_ONCE = 50; // conversations or messages of one call
-const MOST = 100; // conversations or messages of one call that reads many
-const MOST_BACK = 2_000; // messages that are read to show an earlier one
+const MOST = 100; // conversations or messages of one call, when many are needed
+const MOST_BACK = 2_000; // messages that are read, at most, to show an earlier message
 const MOST_THREADS = 20; // conversations whose messages stay in memory, the last opened ones
 const AGAIN = 3_000; // milliseconds before the list is read again, if a read after a deletion fails
-const LONG = 200; // messages of a thread
+const LONG = 200; // messages; a thread with more messages is long
 const MOST_CALLS = 10; // calls that look among the newest conversations for those that are not loaded
 
 /** Each function calls `changed` when there is something to show. */
@@ -67,7 +67,9 @@ export function createInbox({ api, state, changed, say }) {
     }
   }
 
-  /** Read the newest conversations until these are loaded. All others, and the position of the list, do not change. */
+  /**
+   * Read the newest conversations until those in `ids` are loaded. Other conversations and the list's position stay.
+   */
   async function readNewest(ids) {
     const { inbox } = state;
     if (inbox.status !== "ready") return refresh();
@@ -140,7 +142,7 @@ export function createInbox({ api, state, changed, say }) {
     for (const oldest of state.threads.keys()) if (state.threads.size > MOST_THREADS) state.threads.delete(oldest);
     changed();
     try {
-      // Read as far back as before, so that the reader's place stays.
+      // Read at least as many messages as were loaded, so that the reader's place stays.
       const wanted = thread.messages.size;
       const found = [];
       let cursor = "";
@@ -177,7 +179,7 @@ export function createInbox({ api, state, changed, say }) {
   const isWorthKeeping = (id) =>
     state.selected === id || state.picked.get(id)?.size > 0 || state.threads.get(id)?.messages.size <= LONG;
 
-  /** Load the conversation of a link that the list does not have yet. Returns whether it exists. */
+  /** Load the conversation of a link, if the list does not have it yet. Returns whether the conversation exists. */
   function showUnlisted(id, newestFirst, cursor) {
     const { conversations } = state.inbox;
     if (conversations.has(id)) return true;

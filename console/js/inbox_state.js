@@ -1,7 +1,7 @@
 // The conversations and messages in this tab's memory, and their changes. Pure, except that it changes its arguments.
 
 const KEPT = 5 * 24 * 3_600_000; // milliseconds that a message is kept
-const NEWS = 10 * 60_000; // milliseconds after it was sent in which a fetched message counts as new
+const NEWS = 10 * 60_000; // milliseconds after sending; a message that is fetched within this time counts as new
 
 /** The inbox before it is read. */
 export function emptyInbox() {
@@ -22,10 +22,12 @@ export function inOrder(thread) {
   );
 }
 
-/** For a message that was fetched from Facebook, the time of sending counts, as for its deadline. */
+/** Returns the time of a message's activity: its receipt, or its sending if it was fetched from Facebook. */
 export const activityOf = (message) => new Date(Date.parse(message.expires_at) - KEPT).toISOString();
 
-/** Whether a message was fetched from Facebook long after it was sent. The shop has seen it there, so it is not new. */
+/**
+ * Whether a message was fetched from Facebook long after it was sent. The shop saw it at Facebook, so it is not new.
+ */
 export function isHistory(message) {
   const sent = Date.parse(message.sent_at ?? message.received_at);
   const fetched = Date.parse(message.expires_at) - sent <= KEPT;
@@ -104,7 +106,7 @@ export function expire(inbox, threads, now) {
   return any;
 }
 
-/** Whether the list, as far as it is read, reaches back to a message. */
+/** Whether the loaded part of the list reaches back to the time of a message. */
 function isInReach(inbox, message) {
   if (inbox.cursor === null) return true;
   const active = activityOf(message);
@@ -113,7 +115,7 @@ function isInReach(inbox, message) {
 
 const nextPlace = (thread) => (thread.newest = (thread.newest ?? 0) + 1);
 
-/** Put messages that came newest first before those that are there. */
+/** Put messages (newest first) before the messages that the thread has. */
 export function place(thread, newestFirst) {
   for (const message of newestFirst) {
     if (thread.messages.has(message.id)) continue;

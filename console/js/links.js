@@ -55,7 +55,7 @@ function withoutEnd(word) {
   return word.slice(0, end);
 }
 
-/** A text as pieces, `{text}` and `{text, href}`: what begins like a web address becomes a link. */
+/** Returns a text in pieces, `{text}` and `{text, href}`. A piece that begins like a web address becomes a link. */
 export function linked(text) {
   const pieces = [];
   let end = 0;

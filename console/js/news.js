@@ -3,7 +3,7 @@
 import { change, isHistory, lose } from "./inbox_state.js";
 
 const MOST_REACTIONS = 500; // reactions in memory, the newest ones
-const TOGETHER = 150; // milliseconds in which several requests to read cause one read
+const TOGETHER = 150; // milliseconds; requests to read within this time cause one read
 
 /** Returns a function that does the job once for all calls within a short time. */
 function together(job) {
@@ -20,7 +20,7 @@ function together(job) {
 
 export function createNews(app) {
   const { state } = app;
-  const unknown = new Set(); // conversations that are not here and have a new message
+  const unknown = new Set(); // conversations that are not loaded and have a new message
   const again = together(() => {
     app.inbox.refresh({ deleted: true });
     app.serverSearch.refresh();
@@ -35,7 +35,7 @@ export function createNews(app) {
     const wasKnown = state.inbox.conversations.has(id);
     const fresh = app.inbox.take(message);
     if (!wasKnown && state.inbox.conversations.has(id)) {
-      // Only the service has the number of its messages.
+      // Only the service knows how many messages the conversation has.
       unknown.add(id);
       readUnknown();
     }
@@ -62,7 +62,7 @@ export function createNews(app) {
   }
 
   return function news({ type, data, reload }) {
-    // After a new sign-in, something may have been deleted.
+    // Something may have been deleted while this page had no stream.
     if (type === "start") return app.inbox.refresh({ deleted: state.inbox.status === "ready" });
     // Messages that this page has deleted are already removed.
     const own = type === "purge" && state.receipts.some((one) => one.purge_id === data.purge_id);

@@ -22,7 +22,9 @@ export function createOrderHold({ changed }) {
       clearTimeout(timer);
       timer = setTimeout(release, HELD);
     },
-    /** Returns the conversations in the order to draw. A new one moves to the top when the mouse is still. */
+    /**
+     * Returns the conversations in the order to draw. A new conversation moves to the top when the mouse has stopped.
+     */
     apply(newestFirst) {
       if (!held) {
         drawn = newestFirst.map((one) => one.id);

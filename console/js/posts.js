@@ -26,7 +26,7 @@ export function createPosts({ api, state, changed, now }) {
     const { items, after, fetchedAt, threads } = of(page, kind);
     const plain = Object.fromEntries(Object.entries(threads).map(([id, { items, after }]) => [id, { items, after }]));
     const name = nameOf(page, kind);
-    // If the storage is full, they stay in memory, and the next visit fetches them again.
+    // If the storage is full, the items stay in memory only. They are fetched again after the page is loaded again.
     if (!write(name, JSON.stringify({ items, after, fetchedAt, threads: plain }))) drop(name);
   }
 

@@ -82,7 +82,7 @@ function pages(app) {
               "span",
               { class: "state fair healing" },
               t("pages.healing", { when: dateTime(Date.parse(one.healing_since)) }),
-              // Only the answer for one Page has the counts, and only once the fetching has begun.
+              // Only the answer for one Page has the counts, and only after the fetch has begun.
               one.healing?.messages !== undefined && [" ", t("pages.healing.progress", one.healing)],
             ),
           one.missing_fields &&
@@ -159,7 +159,7 @@ function receipts(app) {
   );
 }
 
-/** A receipt in a form for an owner. */
+/** A receipt, in words for the shop's owner. */
 export function receiptFacts(app, one) {
   const complete = one.status === "complete";
   return [
