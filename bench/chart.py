@@ -1,5 +1,5 @@
-"""`make chart`: draws the growth of the stored run (bench/ratios.json) as `docs/growth.svg`. Pure, except for these two
-files.
+"""`make chart`: draws the growth of the stored run (bench/ratios.json) as `docs/growth.svg`. Pure, except that it reads
+and writes these two files.
 
 The axis of sizes is logarithmic, and the axis of costs is linear from zero. A cost that grows with the logarithm of the
 size is a straight line. A cost that grows with the size itself bends upwards.

@@ -164,9 +164,9 @@ class Faults:
     def script(self, where: str | None, *faults: Fault, times: int | None = 1) -> None:
         """Apply these faults to the next calls in this order, one fault per call.
 
-        `where` is a Page's id (whatever its token asks), a part of the path, or None for every call. The list is
-        repeated `times` times, or without end if `times` is None. If several lists match a call, the first list is
-        used.
+        `where` is a Page's id (for all calls with this Page's token), a part of the path, or None for every call. The
+        list is repeated `times` times, or without end if `times` is None. If several lists match a call, the first list
+        is used.
         """
         with self._lock:
             self._scripts.append(_Script(where, deque(faults * (times or 1)), times is None))

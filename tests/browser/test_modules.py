@@ -113,7 +113,7 @@ async def test_cambodian_telephone_numbers_are_grouped(modules: Modules) -> None
 
 
 async def test_an_unusable_token_makes_no_session(modules: Modules) -> None:
-    """An expired token makes no session, and a token for every shop makes none without a shop's id."""
+    """An expired token makes no session, and a token for every shop makes a session only with a shop's id."""
     script = "a.map(([token, shop, now]) => m.sessionOf(token, shop, now).refused ?? 'good')"
     head = "eyJhbGciOiJIUzI1NiJ9."
     one = head + "eyJzaG9wIjoicyIsImV4cCI6MTAwfQ.x"  # {"shop":"s","exp":100}

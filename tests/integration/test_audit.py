@@ -53,8 +53,8 @@ def command(redis_url: str, *arguments: str) -> "subprocess.CompletedProcess[str
 def test_every_read_purge_connection_and_change_is_recorded(
     service: Service, shop: Shop, owner: str, facebook: Facebook
 ) -> None:
-    """An entry has the subject, action, time and address. After the first read, equal reads share one entry, and so do
-    marks. No entry has a person's id.
+    """An entry has the subject, action, time and address. After the first read, equal reads share one entry. Marks
+    share one entry in the same way. No entry has a person's id.
     """
     assert facebook.text("m_1").status_code == 200
     shop.ids()

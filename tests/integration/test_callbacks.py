@@ -84,8 +84,8 @@ def test_a_removed_app_ends_only_the_tokens_of_its_person(
 def test_the_last_removed_connection_purges_the_shops_messages(
     graph: FakeGraph, graph_service: Service, graph_shop: GraphShop
 ) -> None:
-    """The shop keeps its Pages and can connect them with a new token. A Page that is connected only for webhooks counts
-    as another connection.
+    """The shop keeps its Pages and can connect them with a new token. While another Page is connected only for
+    webhooks, the removed connection is not the last one, and the messages stay.
     """
     theirs = granted(graph, graph_shop, SOKHA)
     graph_shop.connect(PAGE)

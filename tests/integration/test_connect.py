@@ -400,8 +400,8 @@ def test_missing_fields_are_named_with_their_missing_permission(graph: FakeGraph
 def test_the_daily_check_subscribes_a_field_that_is_now_available(
     graph: FakeGraph, graph_store: Server, graph_shop: GraphShop, bare: FakePage
 ) -> None:
-    """A field can be missing because an earlier version of the service did not ask for it. The other fields are
-    delivered meanwhile.
+    """A field can be missing because an earlier version of the service did not ask for it. Facebook delivers the other
+    fields until the check.
     """
     graph_shop.bring(bare)
     bare.subscriptions[APP_ID].remove("feed")

@@ -281,6 +281,6 @@ def test_content_and_secrets_of_graph_are_not_stored_or_logged(tmp_path: Path) -
     assert log.count(b'"event":"graph_failed"') > 10
     assert found_in(log, [*content, *spellings(list(CALL_PARTS))]) == []
     for said in heard.refusals:
-        # Except `request_id` and our own words, nothing of what Graph or the caller wrote.
+        # A refusal has `request_id` and the service's own words, and nothing that Graph or the caller wrote.
         assert found_in(said.encode(), content) == []
     assert found_in("".join(heard.answers).encode(), spellings(hidden)) == []

@@ -32,8 +32,8 @@ def token_for(graph: FakeGraph, page: FakePage, seconds: int) -> tuple[Secret, s
 def test_a_connect_with_a_token_that_expires_soon_is_answered_with_a_warning(
     graph: FakeGraph, graph_shop: GraphShop
 ) -> None:
-    """The Page is connected all the same. The state has the expiry time until a token without an end replaces this
-    token.
+    """The Page is connected although its token expires soon. The state has the expiry time until a token without an end
+    replaces this token.
     """
     page = new_page(graph.world)
     token, ends = token_for(graph, page, HOUR)
@@ -48,7 +48,7 @@ def test_a_connect_with_a_token_that_expires_soon_is_answered_with_a_warning(
 
 
 def test_a_token_that_expires_in_two_months_causes_no_warning(graph: FakeGraph, graph_shop: GraphShop) -> None:
-    """The state has the expiry time all the same."""
+    """The state has the expiry time although there is no warning."""
     page = new_page(graph.world)
     token, ends = token_for(graph, page, 60 * DAY)
     answered = graph_shop.connect_with(page.id, token).json()

@@ -68,8 +68,8 @@ def test_an_unchanged_cursor_ends_a_list_that_a_caller_reads(inbox: Inbox, graph
 
 
 def test_pages_with_endless_lists_do_not_delay_another_page(graph: FakeGraph, valkey: Server, tmp_path: Path) -> None:
-    """Two shops have twenty such Pages: more Pages than two replicas check at the same time. A Page of a third shop
-    loses its subscription meanwhile."""
+    """Two shops have twenty Pages with endless lists: more Pages than two replicas check at the same time. At this time
+    a Page of a third shop loses its subscription."""
     with ExitStack() as stack:
         services = replicas(stack, valkey, graph, tmp_path, "one", "two")
         shops = [stack.enter_context(GraphShop(services[0].url, f"shop-{n}")) for n in (2, 3)]

@@ -136,7 +136,7 @@ def test_the_heal_command_heals_and_the_doctor_reports_a_refused_conversation(
 def test_a_disconnect_deletes_all_data_of_a_healing(
     inbox: Inbox, graph: FakeGraph, services: list[Service], shop: GraphShop, valkey: Server
 ) -> None:
-    """The messages are gone, and so is the conversation that Facebook refused. No log line has its id."""
+    """The messages and the record of the conversation that Facebook refused are deleted. No log line has its id."""
     inbox.says(SOKHA, now() - 20 * MINUTE, text="canary of the history")
     inbox.says(DARA, now() - 30 * MINUTE)
     refused = graph.world.pages[inbox.page.id].conversations[Psid(DARA)].id
