@@ -1,7 +1,7 @@
 """A connection whose requests are answered by the ASGI application.
 
-A request starts when it is complete, so a slow body needs no task. A delivery starts at once. Other requests wait for
-their turn among the requests of all callers (app/callers.py).
+The handler of a request starts when the request is complete, so a slow body needs no task. A complete delivery does not
+wait for other requests. Other requests wait for their turn among the requests of all callers (app/callers.py).
 """
 
 from functools import partial
@@ -14,14 +14,15 @@ from app.framing import declared_bytes
 from ops.access_log import PATH
 
 OTHER_BODY_BYTES: Final = 64 * 1024
-"""More than any handler accepts. A longer request starts before it is complete, and its handler refuses the request."""
+"""No handler accepts so many bytes. The handler of a longer request starts before the request is complete. It refuses
+the request."""
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 """Methods whose body no handler reads. The body is dropped when it arrives."""
 _SHOPS: Final = "/v1/shops/"
 
 
 class AsgiConnection(EdgeConnection):
-    """A connection. `busy` is the application that answers a request that is not admitted."""
+    """A connection. The application `busy` refuses the requests that `Callers` does not admit."""
 
     def __init__(self, edge: Edge, busy: Any, max_body_bytes: int, **given: Any) -> None:
         super().__init__(edge, max_body_bytes, **given)
@@ -46,7 +47,7 @@ class AsgiConnection(EdgeConnection):
         cycle = self.cycle
         self.begin_body(_is_delivery(cycle))
         if self.expect_100_continue:
-            cycle.keep_alive = False  # after an early answer, the sender may not send the body
+            cycle.keep_alive = False  # a sender that gets an early answer may never send the body
         if self._incomplete is cycle:
             if declared_bytes(self.headers) > self._most_body_bytes():
                 self._start()
@@ -66,7 +67,7 @@ class AsgiConnection(EdgeConnection):
             if len(cycle.body) > self._most_body_bytes():
                 self._start()
             else:
-                self.flow.resume_reading()  # uvicorn waits for a handler to read the first part
+                self.flow.resume_reading()  # uvicorn pauses until a handler reads, and no handler runs yet
 
     def on_message_complete(self) -> None:
         """Called when a request is complete."""
@@ -121,7 +122,7 @@ class AsgiConnection(EdgeConnection):
             async def send_prepared(message: Any) -> None:
                 prepared()
                 if admitted and token and shop and message["type"] == "http.response.start":
-                    # The guard of the route sets the shop when the token is verified for the shop.
+                    # The guard of the route sets this shop when it has verified the token for the shop.
                     if scope["state"].get("log", {}).get("shop") == shop and message["status"] not in (401, 403):
                         callers.verified(token, shop)
                     else:
@@ -144,7 +145,7 @@ def _is_delivery(cycle: Any) -> bool:
 
 
 def _token(headers: list[tuple[bytes, bytes]]) -> str:
-    """Returns a name for a token that does not reveal the token."""
+    """Returns a name for the request's token. The name does not reveal the token."""
     return next((str(hash(value)) for name, value in headers if name == b"authorization"), "")
 
 

@@ -1,4 +1,4 @@
-"""The limits of requests that are not deliveries: how many run, whose request starts next, and who a caller is.
+"""The limits of requests that are not deliveries: how many run, and which caller's request starts next.
 
 These limits apply before a token is checked. docs/adr/0021-what-a-sender-may-cost.md
 """
@@ -11,21 +11,21 @@ from typing import Final, Literal
 from app.start_queue import StartQueue
 
 OTHERS_SHARE: Final = 0.75
-"""Limit: Part of the connections that requests other than deliveries can hold, streams included. The rest is for
-Facebook, which uses a few dozen connections."""
+"""Limit: Part of the connections that requests other than deliveries can hold, streams included. The other connections
+are for Facebook, which uses a few dozen."""
 CALLER_SHARE: Final = 0.33
 """Limit: Part of the connections for other requests that one caller can hold. A caller is a shop, or a token or address
-whose shop is not known. Two callers together cannot hold all of these connections."""
+whose shop is not known. Even two callers together leave a third of these connections free."""
 KNOWN_TOKENS: Final = 10_000
 """Remembered pairs of a shop and a token that was verified for this shop. The next request with such a pair counts for
 the shop. So a shop has one share, also when it uses many tokens."""
 PREPARED_TOGETHER: Final = 4
-"""Limit: Requests other than deliveries whose answers are prepared at the same time. Each of them takes memory and a
-part of every iteration of the event loop, and a delivery needs five iterations."""
+"""Limit: Requests other than deliveries whose answers are prepared at the same time. Each of them takes memory, and
+time in every iteration of the event loop. A delivery is answered after five iterations."""
 PREPARING_SECONDS: Final = 0.2
-"""A request that takes longer waits for something, so another request starts. At least 20 start per second. A route
-that calls Facebook ends its preparation before it waits. Otherwise, four calls of a Page that stalls would delay all
-other requests by 0.2 s.
+"""Seconds after which a preparation counts as ended, because its request waits for something. Then another request
+starts, so at least 20 requests start per second. A route that calls Facebook ends its preparation before it waits.
+Otherwise, four calls for a Page that Facebook answers slowly would delay all other requests by 0.2 s.
 """
 
 
@@ -48,7 +48,7 @@ class Preparation:
 
 
 class Callers:
-    """The callers of one server, which may hold `most` connections. `dropped` counts the requests refused here."""
+    """The callers of one server, which holds at most `most` connections. `dropped` counts refused requests."""
 
     def __init__(self, most: int, dropped: Callable[[Literal["refused"]], None]) -> None:
         self._dropped = dropped
@@ -58,7 +58,7 @@ class Callers:
         self._running: Counter[str] = Counter()
         """For each caller, the number of requests that have started and are not answered yet, without deliveries."""
         self._shops: dict[tuple[str, str], str] = {}
-        """The caller's name for each pair of a token and a shop that the token was verified for, oldest pair first."""
+        """Maps a token and a shop to the caller's name, if the token was verified for the shop. Oldest pair first."""
 
     def caller_of(self, token: str, shop: str) -> str:
         """Returns the name of the caller: the shop if the token was verified for the shop, otherwise the token."""
@@ -76,7 +76,7 @@ class Callers:
         self._shops.pop((token, shop), None)
 
     def start(self, caller: str, run: Callable[[Preparation], None]) -> None:
-        """Call `run` when its turn comes. `run` gets a `Preparation` and calls it when the preparation ends."""
+        """Call `run` when the caller's turn comes. `run` gets a `Preparation`, and calls it when the answer begins."""
         if not self._queue:
             asyncio.get_running_loop().call_soon(self._start_some)
         self._queue.add(caller, run)

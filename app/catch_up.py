@@ -17,14 +17,14 @@ from graph_client.heartbeat import SPREAD
 from ops.metrics import Metrics
 
 NAMED_PAGES: Final = 100
-"""Pages without a token that the log names after one loss. The log has only the number of the others."""
+"""Largest number of Pages without a token that the log names after one loss. Of further Pages, it has the number."""
 
 log = structlog.get_logger()
 
 
 class CatchUp:
     """Brings older data up to date. `now` returns Unix milliseconds. `replay` is None if there is no purge journal.
-    `replay`, `watchlist` and `shops` use a connection without a guard.
+    `replay`, `watchlist` and `shops` use a connection without the guard, which delays all other calls meanwhile.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class CatchUp:
         # keeps: what Redis lost is fetched again
         await self._watchlist.lost_since(went_back.since, self._now(), SPREAD)
         if self._naming is None or self._naming.done():
-            self._naming = asyncio.create_task(self._name_pages())  # reads every key, so the reply does not wait
+            self._naming = asyncio.create_task(self._name_pages())  # slow: it reads every key
 
     def _note(self, replayed: int) -> None:
         if replayed:

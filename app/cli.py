@@ -42,7 +42,7 @@ In a clone of the repository, `make setup` installs it; so does `pip install ./s
 
 
 class _Commands(click.Group):
-    """Loads commands by name. An expected error ends with a sentence and exit code 1. Any other error is a bug."""
+    """Loads commands by name. An expected error is printed as a sentence, with exit code 1. Other errors are bugs."""
 
     def list_commands(self, _: click.Context) -> list[str]:
         """Returns the names of all commands."""
@@ -82,7 +82,7 @@ def _sentence(error: Exception) -> str | None:
         return f"{error.filename} cannot be used: {error.strerror}."
     if isinstance(error, OSError) and error.errno in {errno.EPIPE, errno.ENOSPC}:
         with suppress(OSError):
-            # Python writes the buffered output when it ends, and would report the same error again.
+            # Python writes its buffered output at its end. Without this line, it would report the same error again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return f"What this command says or writes cannot be written: {error.strerror}."
     return None

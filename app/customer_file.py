@@ -20,16 +20,16 @@ _DIGIT: Final = re.compile(r"\d")
 _EXACT_DIGITS: Final = 15
 """A spreadsheet keeps this many digits of a number and replaces the others with zeros."""
 _NOT_BY_CHANCE: Final = 5
-"""The minimum number of long ids to detect rounding. If all long ids end in zeros after the exact digits, a spreadsheet
-has rounded them. By chance, one list in 100,000 looks like this."""
+"""The minimum number of long ids from which rounding can be detected. If all long ids end in zeros after the exact
+digits, a spreadsheet has rounded them. One list in 100,000 looks so although no spreadsheet has rounded it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerList:
     """The content of a file.
 
-    `ids` has each id once, in the order of the file. `refused_lines` has the numbers of the lines with anything other
-    than ids. `rounded` is True if a spreadsheet seems to have rounded the ids.
+    `ids` has each id once, in the order of the file. `refused_lines` has the numbers of the lines that contain
+    something other than ids. `rounded` is True if a spreadsheet seems to have rounded the ids.
     """
 
     ids: tuple[Psid, ...]

@@ -1,8 +1,8 @@
-"""The fast path for deliveries: from uvicorn's parser to the receiver, without a scope, a task and ASGI's messages.
+"""The fast path for deliveries: from uvicorn's parser to the receiver, without a scope, a task or messages of ASGI.
 
-A request takes the fast path under these conditions: it is a POST of `/webhook` with a length and without a repeated
-header, and the connection has no other request in progress. Every other delivery reaches the same receiver through
-ASGI. docs/adr/0022-the-hot-path.md has the figures.
+A request takes the fast path if it is a usual POST of `/webhook`: it has a length and no repeated header, and no other
+request of the connection is in progress. `_enters` has all conditions. Every other delivery reaches the same receiver
+through ASGI. docs/adr/0022-the-hot-path.md has the figures.
 """
 
 from functools import lru_cache
@@ -24,7 +24,7 @@ class _Event:
 
 
 class DeliveryCycle(DeliveryRequest):
-    """A delivery in progress. It has the attributes of uvicorn's own request cycle that uvicorn uses."""
+    """A delivery in progress. uvicorn uses it like its own request cycle, so it has the same attributes."""
 
     __slots__ = ("_connection", "disconnected", "keep_alive", "parts", "response_complete")
     message_event = _Event()
@@ -58,16 +58,16 @@ class DeliveryConnection(AsgiConnection):
         self._delivery: DeliveryCycle | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Called when the connection is closed. Cycle and connection refer to each other, so without this method an
-        incomplete body stays in memory until the garbage collector runs. The collector runs after a number of objects,
-        and does not count their bytes.
+        """Called when the connection is closed. The delivery and the connection refer to each other. Without this
+        method, an incomplete body would stay in memory until the garbage collector runs. The collector counts new
+        objects and not their bytes, so it may run late.
         """
         if self._delivery is not None:
             self._delivery.parts = []
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
-        """Called at the first byte of a head. uvicorn's scope is made later, if it is needed."""
+        """Called at the first byte of a head. uvicorn's scope is made only for a request outside the fast path."""
         self.url, self.headers, self.expect_100_continue, self._delivery = b"", [], False, None
         self.begin_head()
 

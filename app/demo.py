@@ -1,4 +1,4 @@
-"""The parts of `page-inbox run`: made secrets, a simulated Facebook, and a demo shop with simulated customers."""
+"""The parts of `page-inbox run`: generated secrets, a simulated Facebook, a demo shop and its simulated customers."""
 
 import asyncio
 import base64
@@ -42,7 +42,8 @@ DELIVERIES_PER_SECOND: Final = 0.5
 
 
 def with_own_secrets(settings: Settings) -> Settings:
-    """Returns the settings with all secrets. Missing secrets are made once and kept in DATA_DIR, for its owner only."""
+    """Returns the settings with all secrets. Missing secrets are generated once. A file in DATA_DIR has them, which
+    only its owner can read."""
     known = _own_secrets(settings.data_dir)
     return replace(
         settings,
@@ -77,7 +78,7 @@ async def local_facebook(settings: Settings) -> AsyncIterator[tuple[Settings, Se
         yield settings, None
         return
     token = Secret(_own_secrets(settings.data_dir)["PAGE_TOKEN"])
-    # The Page is the seed, so the posts and all ids are the same in each run.
+    # The seed is the Page's id, so the posts and all ids are the same in each run.
     rng = random.Random(PAGE)  # noqa: S311 - a made-up shop
     world = demo_world(PAGE, settings.app_id, settings.app_secrets, token, rng=rng, now=unix_milliseconds)
     for chat in crowd():
@@ -94,7 +95,7 @@ async def local_facebook(settings: Settings) -> AsyncIterator[tuple[Settings, Se
 
 
 def _listen_as_before(noted: Path) -> Socket:
-    """Listen on the port of the last run if it is free, because the stored messages have picture addresses with that
+    """Listen on the port of the last run if the port is free. Stored messages have the addresses of pictures with this
     port."""
     try:
         found = listen(LOOPBACK, int(noted.read_text()), "PORT")

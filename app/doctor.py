@@ -2,7 +2,7 @@
 
 The checks of Redis are the same as in /readyz (cache/server/examine.py, cache/server/node_findings.py). /readyz does
 not call Facebook or the public address, and cannot say why `serve` does not start. The checks change nothing, but their
-calls to Facebook count in the budgets. Every check has a time limit. If no answer comes in time, this is a finding too.
+calls to Facebook count in the budgets. Every check has a time limit. A check without an answer in time is a finding.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from ops.settings import Settings, read_text
 
 SEALED_SECONDS: Final = 10.0
 SHOPS_TRIED: Final = 50
-"""Number of Pages for whose shops the doctor tries to decrypt a message with SEAL_KEYS."""
+"""Number of Pages whose shops are tried: the doctor decrypts one message of each shop with SEAL_KEYS."""
 WALK_SECONDS: Final = 60.0
 """Time limit for finding the Pages among all keys. A million keys take one second."""
 
@@ -76,8 +76,8 @@ class Verdict:
 
 
 async def diagnose(environ: Mapping[str, str], found_pages: Callable[[int], None]) -> AsyncIterator[Finding]:
-    """Yields every finding as soon as its check ends. `found_pages` gets the number of Pages before they are checked.
-    Each of them has one finding named `page`.
+    """Yields every finding as soon as its check ends. `found_pages` gets the number of Pages before the Pages are
+    checked. Each Page has one finding with the name `page`.
     """
     settings, findings = examine_settings(environ, read_text)
     for finding in findings:
@@ -101,7 +101,7 @@ async def diagnose(environ: Mapping[str, str], found_pages: Callable[[int], None
         if store is not None and reached:
             async for finding in _registry(store):
                 yield finding
-            # Calls are signed with the first secret only. If this secret fails, the calls for all Pages would fail.
+            # Every call is signed with the first app secret. If this secret fails, no Page can be checked at Facebook.
             ask_facebook = app[:1] != [] and app[0].level == "ok"
             async for finding in _pages(store, found_pages, ask_facebook=ask_facebook):
                 yield finding
@@ -166,7 +166,7 @@ async def _pages(store: Store, found_pages: Callable[[int], None], *, ask_facebo
 
 
 async def _registry(store: Store) -> AsyncIterator[Finding]:
-    """Checks that Redis still has every connected Page. Otherwise the service answers 503 to deliveries."""
+    """Checks that Redis still has every connected Page. If Pages are lost, the service answers 503 to deliveries."""
     try:
         await store.marks.require(connected=True)
     except Unavailable as error:

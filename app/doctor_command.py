@@ -16,7 +16,8 @@ from domain.finding import Finding
 from ops import logs
 
 MOST_WELL_PAGES: Final = 20
-"""Up to this number, each Page without a problem has its own line. Of more such Pages only the number is printed."""
+"""Up to this number of Pages without a problem are printed, each in its own line. Of more, only the number is printed.
+"""
 
 _COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -48,7 +49,7 @@ def doctor(as_json: bool, strict: bool) -> None:
 
 
 async def _findings(as_json: bool) -> tuple[Finding, ...]:
-    """Returns all findings. Prints each at once, except the Pages: they follow at the end, below the progress bar."""
+    """Returns all findings. Prints each finding at once. Only the Pages follow at the end, below the progress bar."""
     findings: list[Finding] = []
     pages: list[Finding] = []
     with ExitStack() as stack:

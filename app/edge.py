@@ -2,8 +2,8 @@
 
 `app/edge_connection.py` reports the events of each connection, and this module decides. `app/callers.py` has the limits
 of requests that are not deliveries. All these limits apply before any signature or token is checked. A proxy cannot
-apply them, because it does not have the shop of a token and the CPU time of an answer. Without these limits, 1,000
-connections with bad tokens delay a delivery by 4.4 s. With them, the delay is 0.3 s.
+apply them, because it does not know the shop of a token or the CPU time of an answer. Without these limits, 1,000
+connections with bad tokens delay a delivery by 4.4 s. With the limits, the delay is 0.3 s.
 docs/adr/0021-what-a-sender-may-cost.md
 """
 
@@ -18,23 +18,24 @@ from app.callers import Callers
 HEAD_SECONDS: Final = 10.0
 """Limit: Time for the head of a request. A telephone on a slow network needs one second."""
 BODY_SECONDS: Final = 10.0
-"""Limit: Time for the body of a request, deliveries excepted. A telephone on a slow network needs one second."""
+"""Limit: Time for the body of a request that is not a delivery. A telephone on a slow network needs one second."""
 DELIVERY_BODY_SECONDS: Final = 3.5
 """Limit: Time for the body of a delivery. Facebook waits five seconds, so about one second remains to store and answer
 the delivery."""
 KEEP_ALIVE_SECONDS: Final = 75
-"""Seconds that an idle connection stays open. This is longer than the 60 s of most proxies, so that the proxy closes
-first. If the server closes first, a POST may already be on its way and fails."""
+"""Seconds that an idle connection stays open. Most proxies close an idle connection after 60 s, so the proxy closes
+first. If the server closed first, a POST that the proxy is just sending would fail."""
 HEAD_BYTES: Final = 16 * 1024
-"""Limit: Bytes of the head of a request. A token and a dozen headers have 2,000. nginx allows 8 KiB in one line."""
+"""Limit: Bytes of the head of a request. A usual head, a token and a dozen headers, has 2,000 bytes. nginx allows 8 KiB
+for one line."""
 MOST_HEADERS: Final = 100
-"""The largest number of headers. Even a short header is two objects in memory."""
+"""The largest number of headers of a request. Even a short header is two objects in memory."""
 PIPELINED: Final = 8
 """Requests that a connection may send before its first request is answered. Proxies and browsers wait for each answer.
-One read of the socket can have hundreds of requests."""
+Without this limit, one read of the socket could bring hundreds of requests."""
 DELIVERY_BYTES: Final = 48 * 1024 * 1024
-"""Limit: Bytes of all deliveries that are not answered yet. Two of the largest fit. A usual delivery has a few thousand
-bytes."""
+"""Limit: Bytes of all deliveries that are not answered yet. Two deliveries of the largest size fit. A usual delivery
+has a few thousand bytes."""
 OTHER_BYTES: Final = 16 * 1024 * 1024
 """Limit: Bytes of all other requests that are not answered yet. Each request has at most 80 KiB."""
 MOST_CONNECTIONS: Final = 12_288
@@ -43,14 +44,15 @@ MOST_CONNECTIONS: Final = 12_288
 SPARE_FILES: Final = 512
 """Open files reserved for everything except these connections. Connections to Redis need up to 256."""
 UNREAD_BYTES: Final = 64 * 1024 * 1024
-"""Limit: Bytes of all answers that are not read yet. They must fit into the memory of a pod."""
+"""Limit: Bytes of all answers that callers have not read yet. These answers must fit into the memory of a pod."""
 CALLER_UNREAD_BYTES: Final = 16 * 1024 * 1024
-"""Limit: Bytes of one caller's answers that are not read yet. A list page has at most 2 MiB, or one item more."""
+"""Limit: Bytes of one caller's answers that the caller has not read yet. One answer, a list page, has about 2 MiB at
+most."""
 SWEEP_SECONDS: Final = 0.5
 """Seconds between two searches for late connections. A timer for each request would take more CPU time."""
 _DROPPED_TOGETHER: Final = 64
-"""Connections dropped at once when all are in use. Finding the oldest sorts all connections, which is too slow to do
-for each new connection."""
+"""Connections that are dropped together when all are in use. To find the oldest connections, all are sorted. This is
+too slow to do it for each new connection."""
 
 Phase = Literal["rest", "head", "body", "answer"]
 Dropped = Literal[
@@ -86,7 +88,7 @@ class LimitedConnection:
     held = 0
     """Bytes received that are not answered yet."""
     delivery = False
-    """Whether the request that is received belongs to the share of deliveries."""
+    """Whether the request that arrives now is a delivery, so that its bytes count in the share of deliveries."""
     caller = ""
     """The shop, token or address of the last request that was not a delivery."""
     queued = False
@@ -98,7 +100,7 @@ class LimitedConnection:
 
 
 class Edge:
-    """All connections of one server. `dropped` counts the connections that are closed and the requests refused here."""
+    """All connections of one server. `dropped` counts closed connections and refused requests."""
 
     def __init__(
         self,
@@ -112,10 +114,10 @@ class Edge:
         self._most = most
         self._most_bytes = {True: DELIVERY_BYTES, False: other_bytes}
         self._held = {True: 0, False: 0}
-        """Bytes that are not answered yet. True: of deliveries. False: of other requests."""
+        """Bytes of requests that are not answered yet: under True of deliveries, under False of other requests."""
         self.connections: set[LimitedConnection] = set()
         self._unread: dict[LimitedConnection, None] = {}
-        """Connections whose answer is not read. The connection that has waited longest is first."""
+        """Connections whose caller reads the answer too slowly. The connection that has waited longest is first."""
         self._sweeping = False
 
     @property
@@ -126,7 +128,7 @@ class Edge:
     def opened(self, connection: LimitedConnection) -> None:
         """Add a new connection. When there are too many, drop those that have waited longest for a request."""
         if len(self.connections) >= self._most:
-            # A connection whose request has not started waits too. Connections with a delivery are dropped last.
+            # A connection also waits if its request is complete but has not started. Deliveries are dropped last.
             waiting = [one for one in self.connections if one.phase != "answer" or one.queued]
             waiting.sort(key=lambda one: (one.delivery, one.since))
             for one in islice(waiting, _DROPPED_TOGETHER):
@@ -156,13 +158,13 @@ class Edge:
             connection.transport.abort()
 
     def hold(self, connection: LimitedConnection, size: int) -> None:
-        """Hold `size` more bytes. When too many are held, the largest unfinished requests of that share are dropped."""
+        """Count `size` more bytes as held. If the share holds too many, its largest unfinished requests are dropped."""
         share = connection.delivery
         connection.held += size
         self._held[share] += size
         # keeps: bytes of all bodies
         if self._held[share] > self._most_bytes[share]:
-            # A request that waits behind an unread answer is unfinished too. Otherwise its bytes are never released.
+            # A request that waits behind an unread answer counts too. Otherwise its bytes might never be released.
             unfinished = [
                 one
                 for one in self.connections
@@ -179,15 +181,15 @@ class Edge:
         connection.held = 0
 
     def change_share(self, connection: LimitedConnection, delivery: bool) -> None:
-        """Move a connection to the other share, because the head shows that its request belongs there."""
+        """Move the bytes of a connection to the other share. The head of its request shows the right share."""
         size = connection.held
         self.release(connection)
         connection.delivery, connection.held = delivery, size
         self._held[delivery] += size
 
     def unread(self, connection: LimitedConnection) -> None:
-        """Called when an answer is sent faster than the caller reads it. When several such answers have too many bytes
-        together, the answer that has been unread for the longest time is dropped. A normal reader continues to read.
+        """Called when an answer is sent faster than the caller reads it. If several such answers together have too many
+        bytes, the one that has been unread for the longest time is dropped. A normal caller has read its answer before.
         """
         self._unread[connection] = None
         own = [one for one in self._unread if one.caller == connection.caller]

@@ -1,8 +1,8 @@
 """One connection of the public port: uvicorn's HTTP protocol with limits. A subclass handles the requests.
 
 uvicorn parses requests and keeps the answers in order. But uvicorn does not limit the time, the number of parts and the
-total bytes of requests. Without these limits, 30 connections that send their bodies in one-byte chunks can prevent the
-answer to a delivery.
+total bytes of requests. Without these limits, 30 connections that send their bodies in one-byte chunks can prevent
+the service from answering a delivery.
 """
 
 from functools import lru_cache
@@ -23,11 +23,12 @@ from app.framing import refusal
 from domain.audit import client_address
 
 BYTES_PER_PART: Final = 64
-"""A body in smaller parts, for example one-byte chunks, is refused, because each part is a call of Python."""
+"""The average size of a part that a body must have. Each part is a call of Python, so a body in smaller parts, for
+example one-byte chunks, is refused."""
 _FREE_PARTS: Final = 64
 _FORWARDED_BYTES: Final = 256
-"""Bytes of X-Forwarded-For that are read, from its end. This is enough for a chain of five proxies. A sender can put a
-text of any length before them, and the address cache must not keep this text."""
+"""Only this many bytes at the end of X-Forwarded-For are read. They are enough for a chain of five proxies. A sender
+can begin the header with a text of any length, and the address cache must not keep this text."""
 _ADDRESSES: Final = 4096
 
 
@@ -46,8 +47,8 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
         self.from_proxy = False
         """Whether the other side is a trusted proxy."""
         self._parts = self._body_bytes = 0
-        # uvicorn puts its ProxyHeadersMiddleware around the application. The connection takes the trusted proxies from
-        # it and does its work, because the fast path has no ASGI scope.
+        # uvicorn puts its ProxyHeadersMiddleware around the application. The fast path has no ASGI scope. So the
+        # connection takes the trusted proxies from the middleware and finds the caller's address itself.
         middleware: Any = self.app
         self._trusted, self.app = middleware.trusted_hosts, middleware.app
 
@@ -115,7 +116,7 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
         self._parts = self._body_bytes = 0
 
     def check_head(self) -> None:
-        """Raise Refused when this head is too large, or when the end of its request is not clear."""
+        """Raise Refused if this head is too large, the end of its request is not clear, or too many requests wait."""
         if len(self.headers) > MOST_HEADERS or self.held > HEAD_BYTES:
             size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
             if size > HEAD_BYTES or len(self.headers) > MOST_HEADERS:
@@ -156,8 +157,8 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
         self.edge.release(self)
 
     def address(self, forwarded: bytes) -> str | None:
-        """Returns the caller's address. It is in `forwarded`, the value of X-Forwarded-For, if a trusted proxy sends
-        this header.
+        """Returns the caller's address. If a trusted proxy sent the request, the address is in `forwarded`, the value
+        of X-Forwarded-For.
         """
         host = self.client[0] if self.client else None
         if self.from_proxy and forwarded:
@@ -179,7 +180,7 @@ class EdgeConnection(HttpToolsProtocol, LimitedConnection):
     def _head_without_upgrade(self) -> bytes:
         """Returns the same head without the Upgrade header, for a new parser.
 
-        With this header, the parser ends the request after its head and takes the body for the next request.
+        If the head has this header, the parser ends the request after the head, and reads the body as the next request.
         """
         lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
         lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]

@@ -1,6 +1,7 @@
 """Creates the metric series of panels and alerts at the start, with the value zero.
 
-Prometheus counts an increase from one scrape to the next. Without a zero before, the first increase raises no alert.
+Prometheus counts an increase from one scrape to the next. If a series began with 1 and not with 0, Prometheus would see
+no increase, and no alert would fire.
 """
 
 from collections.abc import Collection, Iterable, Mapping

@@ -1,6 +1,7 @@
 """Pure: refuses a request if a proxy and this server could disagree about the end of the request. After such a
 disagreement, a caller could get the answer to another caller's request. The parser (llhttp, strict) already refuses
-contradicting lengths, folded lines, bare line feeds and blanks before a colon. This module refuses the other cases.
+lengths that contradict each other, folded lines, bare line feeds and blanks before a colon. This module refuses the
+other cases.
 https://www.rfc-editor.org/rfc/rfc9112#section-6.3
 """
 
@@ -41,7 +42,7 @@ def refusal(method: bytes, version: str, headers: Sequence[tuple[bytes, bytes]])
 
 
 def declared_bytes(headers: Sequence[tuple[bytes, bytes]]) -> int:
-    """Returns the declared length of a body, 0 without one. The parser has already refused contradicting lengths."""
+    """Returns the length of the body in the head, or 0. The parser has already refused two different lengths."""
     for name, value in headers:
         if name == b"content-length" and value.isdigit():
             return int(value[:20])

@@ -1,4 +1,4 @@
-"""The inbox that a command works on: the store, or a running service (remote.py). Both return what the API answers."""
+"""The inbox that a command works on: the store, or a running service (remote.py). Both return the API's answers."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ from domain.shop import Page
 
 
 class Direct:
-    """Uses the store and Facebook; needs no running service. Each action is first written to the shop's audit log."""
+    """Uses the store and Facebook without a running service. Before each action it writes to the shop's audit log."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
@@ -69,7 +69,7 @@ class Direct:
         yield make_exporter(self._tools.store).parts(shop)
 
     async def erased(self, shop: ShopId, receipt: dict[str, Any]) -> dict[str, Any]:
-        """Erases the bytes in this process, because perhaps no service is running."""
+        """Erases the messages in this process, because perhaps no service is running."""
         store = self._tools.store
         await store.eraser.finish()
         return receipt_answer(await store.purger.receipt(shop, receipt["purge_id"])).model_dump()

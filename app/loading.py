@@ -1,4 +1,4 @@
-"""Loads modules while the garbage collector is off. Its searches would take a seventh of the start."""
+"""Loads modules while the garbage collector is off. Its searches would take a seventh of the time of a start."""
 
 import gc
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Import modules inside this context. They create many objects and hardly any garbage."""
+    """Import modules inside this context. An import creates many objects and hardly any garbage."""
     gc.disable()
     try:
         yield

@@ -66,7 +66,7 @@ def make_connection(settings: Settings, limits: TimeLimits = IN_SERVICE) -> Conn
 
 
 class Store:
-    """The parts of the store on one connection. `turns` share the event loop between shops."""
+    """The parts of the store, which use one connection. `turns` shares the event loop between shops."""
 
     def __init__(self, connection: Connection, metrics: Metrics, settings: Settings) -> None:
         self.connection = connection
@@ -135,7 +135,7 @@ def make_replay(store: Store) -> PurgeReplay | None:
 
 
 def make_catch_up(guarded: Store) -> CatchUp:
-    """Returns the object that brings older data up to date, while the guard of the connection delays every reply."""
+    """Returns the object that brings older data up to date. Meanwhile the connection's guard delays all other calls."""
     store = Store(guarded.connection.unguarded(), guarded.metrics, guarded.settings)
     return CatchUp(make_replay(store), Watchlist(store.connection), store.shops, store.metrics, now=unix_milliseconds)
 
@@ -177,7 +177,7 @@ def make_exporter(store: Store) -> Exporter:
 
 
 class GraphParts:
-    """The parts that call Facebook, not opened yet."""
+    """The parts that call Facebook. Making them opens no connection."""
 
     def __init__(self, store: Store) -> None:
         settings = store.settings

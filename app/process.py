@@ -18,7 +18,7 @@ from domain.errors import PageInboxError
 from ops.settings import SettingsRefused
 
 REDIS_SECONDS: Final = 1.0
-"""Time limit for the first examination of Redis. If Redis does not answer, the service starts but is not ready."""
+"""Time limit for the first examination of Redis. If Redis answers later, the service starts but is not ready."""
 SILENT_SECONDS: Final = 2.0
 """Seconds after SIGHUP in which the previous application still answers on the connections that it has accepted."""
 
@@ -36,8 +36,8 @@ class RedisUnfit(PageInboxError):
 
 
 async def refuse_unfit_redis(state: ServerState) -> None:
-    """Check that Redis is fit. If Redis does not answer, this returns without an error: the service is not ready until
-    Redis answers.
+    """Check that Redis is fit. If Redis does not answer, this function raises nothing, because the service is not ready
+    until Redis answers.
 
     Raises:
         RedisUnfit: Redis may evict keys, or Redis is too old.
@@ -139,8 +139,8 @@ class _Process:
         for old, _ in before:
             for listening in old.servers:
                 listening.close()
-        # The old application has accepted connections without a request yet. If it stopped now, it would close them
-        # without an answer.
+        # Some callers have connected to the old application and send their first request now. If the application
+        # stopped now, it would close these connections without an answer.
         with suppress(TimeoutError):
             async with asyncio.timeout(SILENT_SECONDS):
                 await self.ended.wait()

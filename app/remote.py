@@ -14,9 +14,10 @@ from domain.ids import PageId, ShopId
 from domain.secret import Secret
 
 ANSWER_SECONDS: Final = 20.0
-"""The service itself gives up after 15 seconds, calls to Facebook included."""
+"""Seconds to wait for an answer. The service itself gives up after 15 seconds, also when it calls Facebook."""
 ERASING_SECONDS: Final = 600.0
-"""A purge of a million messages takes less than a minute. The service continues the purge after this time too."""
+"""Seconds to wait for the end of a purge. A purge of a million messages takes less than a minute. If the command stops
+waiting, the service still continues the purge."""
 LOOK_SECONDS: Final = 0.2
 EXPORT_SECONDS: Final = 60.0
 """Seconds without a byte after which an export is given up."""
@@ -33,7 +34,7 @@ class ServiceRefused(PageInboxError):
 
 
 class Remote:
-    """A service. Redirects are not followed, so the token is sent only to the given address."""
+    """A running service. Redirects are not followed, so the token is sent only to the given address."""
 
     def __init__(self, client: httpx2.AsyncClient, url: str) -> None:
         self._client = client

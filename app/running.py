@@ -45,9 +45,9 @@ def data_dir(environ: Mapping[str, str]) -> Path:
 
 
 def settings_of_run(environ: Mapping[str, str]) -> dict[str, str]:
-    """Returns the settings that a command beside `run` needs and this environment does not have.
+    """Returns the settings of the running `run` that a command needs and that this environment does not have.
 
-    Returns {} when no `run` is running, or when REDIS_URL is set, because then the command uses another store.
+    Returns {} if no `run` is running, or if REDIS_URL is set, because then the command uses another store.
     """
     if environ.get("REDIS_URL") or environ.get("REDIS_URL_FILE"):
         return {}

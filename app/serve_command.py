@@ -27,7 +27,7 @@ def serve() -> None:
     settings = read_settings(os.environ, command="serve")
 
     logs.configure(sys.stdout.buffer, level=settings.log_level)
-    # A supervisor needs none of the application's modules, and a single process needs no supervisor.
+    # Only the needed modules are loaded: a supervisor does not need the application, nor a single process a supervisor.
     if settings.workers > 1:
         with loading():
             from app.supervisor import supervise

@@ -16,18 +16,19 @@ from domain.errors import PageInboxError
 GRACE_SECONDS: Final = 15
 """Seconds that open requests have to end after SIGTERM. A request that waits for Facebook takes at most twelve."""
 CLOSE_SECONDS: Final = 5.0
-"""Seconds that background tasks have to end after that. The usual grace period of an orchestrator is thirty seconds."""
+"""Seconds that background tasks then have to end. An orchestrator usually allows thirty seconds for the whole stop."""
 OPEN_FILES: Final = 65_536
 LEAST_OPEN_FILES: Final = 1024
-"""Half is for connections, half for everything else (SPARE_FILES). Every operating system allows at least this number
-by default."""
+"""The smallest accepted limit of open files. Half is for connections, half for everything else (SPARE_FILES). By
+default every operating system allows at least this number."""
 UNREAD_SECONDS: Final = 60
-"""The system drops a connection whose other side reads nothing for this time (Linux; tcp(7), TCP_USER_TIMEOUT).
-Otherwise the unsent data stay in memory for a quarter of an hour, or for ever."""
+"""Linux drops a connection whose other side reads nothing for this time (tcp(7), TCP_USER_TIMEOUT). Otherwise the
+unsent data would stay in memory for a quarter of an hour, or for ever."""
 BACKLOG: Final = 2048
 ACCEPTED_EACH_TURN: Final = 32
-"""The event loop accepts one connection per turn from each listening socket (libuv 1.45 and newer), and turns are long
-under load. With one per turn, two thousand new connections from others delay Facebook by ten seconds."""
+"""In one iteration, the event loop accepts one connection from each listening socket (libuv 1.45 and newer), and under
+load an iteration takes long. With one socket, two thousand new connections of other callers delay a new connection of
+Facebook by ten seconds."""
 
 _POLL_SECONDS: Final = 0.01
 
@@ -52,7 +53,7 @@ class _Server(uvicorn.Server):
 
 
 def listen(host: str, port: int, setting: str, *, shared: bool = False) -> socket.socket:
-    """Returns a listening socket. `shared`: other worker processes listen on the same port (SO_REUSEPORT).
+    """Returns a listening socket. If `shared` is true, other processes can listen on the same port (SO_REUSEPORT).
 
     Raises:
         PortRefused: the port is in use or not allowed.
@@ -65,7 +66,8 @@ def listen(host: str, port: int, setting: str, *, shared: bool = False) -> socke
         raise PortRefused("port_refused", sentence) from None
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
-    # Copies of a socket share its mode. At SIGHUP a blocking copy would let the event loop wait in accept().
+    # All copies of a socket are blocking or none is. At SIGHUP the event loop would wait in accept() of a blocking
+    # copy.
     listening.setblocking(False)
     return listening
 
@@ -86,7 +88,7 @@ def make_server(
     proxies: Sequence[str] = (),
     protocol: Any = "httptools",
 ) -> uvicorn.Server:
-    """Returns a server that handles no signals. The caller gives it sockets, and sets `should_exit` to end it.
+    """Returns a server that handles no signals. Give its `serve` the sockets, and set `should_exit` to end it.
 
     If a request comes from one of `proxies` or from this machine, the caller's address is taken from `X-Forwarded-For`.
     `protocol` makes the connections.
@@ -128,12 +130,12 @@ def raise_open_files() -> None:
 
 
 def accepting(listening: socket.socket) -> list[socket.socket]:
-    """Returns copies of a socket, so that `uvicorn.Server.serve` accepts ACCEPTED_EACH_TURN connections per turn."""
+    """Returns ACCEPTED_EACH_TURN copies of a socket. A server with them accepts so many connections per iteration."""
     return [listening.dup() for _ in range(ACCEPTED_EACH_TURN)]
 
 
 async def started(server: uvicorn.Server) -> bool:
-    """Return when the server accepts requests, or has to end before that. Returns whether it accepts them."""
+    """Wait until the server accepts requests or must end. Returns True if it accepts requests."""
     while not server.started and not server.should_exit:  # noqa: ASYNC110 - uvicorn sets no event
         await asyncio.sleep(_POLL_SECONDS)
     return server.started

@@ -1,8 +1,8 @@
 """Shares the event loop between shops. In each iteration one piece of work runs, and the waiting shops take turns.
 
 A long read is done in pieces of about 0.3 ms. One shop can have many reads, exports and viewers at the same time, but
-together they get one turn at a time. So another shop's read waits for one piece, not for all pieces. A
-delivery needs several iterations, and in each of them it waits for at most one piece.
+all of them together get only the shop's turns. So a read of another shop waits for one piece and not for all pieces. A
+delivery needs several iterations, and in each iteration it waits for at most one piece.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from app.start_queue import StartQueue
 from domain.ids import ShopId
 
 PIECE_SECONDS: Final = 0.0003
-"""The time of a piece. It is enough for about 60 messages whose telephone numbers are cached, or to search one message
-whose text an attacker has made slow to search."""
+"""The time of a piece. In this time, about 60 messages can be read whose telephone numbers are cached. It is also
+enough to search in one message with the slowest text that an attacker can write."""
 
 
 class ShopTurns:
-    """Shares one event loop."""
+    """Shares one event loop between the shops."""
 
     def __init__(self) -> None:
         self._ends = 0.0
@@ -32,8 +32,8 @@ class ShopTurns:
     async def turn(self, shop: ShopId) -> None:
         """Return when the next piece of this shop's work may run."""
         if self._used and not self._waiting:
-            # No other work waits, so the next iteration is enough. Without the queue, a read of 50 messages costs a
-            # tenth less.
+            # No other work waits, so this work can run in the next iteration and needs no queue. A read of 50 messages
+            # is a tenth faster without the queue than with it.
             await asyncio.sleep(0)
         if not self._used:
             self._use()
@@ -63,7 +63,8 @@ class ShopTurns:
         self._used = bool(waiting)
         for run in waiting:
             run()
-            # `run` wakes a task. The task runs before `_next` is called again, so it can join the queue before.
+            # `run` wakes a task. The task runs before the next call of `_next`, so by then it can wait in the queue
+            # again.
             asyncio.get_running_loop().call_soon(self._next)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
-"""By default each of these signals ends a process at once, even with open requests."""
+"""Without a handler, each of these signals ends a process at once, even with open requests."""
 
 DRAINING: Final = "The service got SIGTERM and stops soon. Send requests to another replica."
 
@@ -16,10 +16,10 @@ log = structlog.get_logger()
 
 
 class Signals:
-    """Calls `stop` at the first signal of STOPPING. With `drain_seconds`, `stop` is called that much later, or at the
-    second signal.
+    """Calls `stop` at the first signal of STOPPING. If `drain_seconds` is not 0, it calls `stop` after this time or at
+    the second signal.
 
-    During the draining `serving` is False, so that proxies stop sending requests. The process still answers requests.
+    Until then `serving` is False, so that proxies stop sending requests. The process still answers requests.
     """
 
     def __init__(self, stop: Callable[[], None], drain_seconds: float = 0) -> None:

@@ -1,4 +1,4 @@
-"""Pure: the order in which waiting requests start. Callers take turns, so a caller's many requests delay only its own.
+"""Pure: the order in which waiting requests start. Callers take turns, so many requests of one caller delay no other.
 
 Without turns, a shop with 60 connections gets 60 answers for each answer to another shop (`make attack`).
 """

@@ -18,7 +18,7 @@ from domain.ids import PageId, PurgeId, ShopId
 from domain.secret import Secret
 
 HEAL_LOOK_SECONDS: Final = 2.0
-"""Seconds between two requests for the progress of a healing. A healing calls Facebook about once per second."""
+"""Seconds between two looks at the progress of a healing. A healing calls Facebook about once per second."""
 
 
 @click.group()

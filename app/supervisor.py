@@ -1,9 +1,10 @@
-"""Runs several worker processes on one public port. Replaces a worker that ends or hangs, and ends all together.
+"""Runs several worker processes on one public port. It replaces a worker that ends or hangs, and ends all at a stop.
 
 Each worker listens on PORT with its own socket, and the kernel distributes the connections (SO_REUSEPORT). The
 supervisor serves OPS_PORT for all workers. It asks every worker for a report once per second, and at each request to
-OPS_PORT. uvicorn's own workers are not used, for three reasons. They have no common /livez, /readyz and /metrics. They
-do not replace a worker that hangs. They do not end together with their parent. docs/adr/0020-worker-processes.md
+/readyz or /metrics. uvicorn's own workers are not used, for three reasons. They have no common /livez, /readyz and
+/metrics. They do not replace a worker whose event loop hangs. They do not end when their parent is killed.
+docs/adr/0020-worker-processes.md
 """
 
 import asyncio
@@ -33,18 +34,19 @@ from ops.totals import Counted, Family, add_up, count, lasting, metrics_of
 
 BEAT_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 2.0
-"""Seconds that a worker has to report. Each check is given up after one second."""
+"""Seconds that a worker has to report. Each check has a time limit too: one second, or two for a check of Redis."""
 SILENT_BEATS: Final = 5
-"""Beats without a report after which /livez fails. A working event loop misses no beat."""
+"""Beats without a report after which /livez fails. A worker whose event loop runs misses no beat."""
 HUNG_BEATS: Final = 15
 """Beats without a report after which a worker is replaced."""
 START_BEATS: Final = 60
 """Beats that a worker has to start. It usually needs one beat."""
 FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 5.0
-"""Longest wait in seconds before the next start, if a worker ended before it served. Each wait is twice the last."""
+"""Longest wait in seconds before the next start, if a worker ended before it served. Each wait is twice as long as the
+wait before."""
 END_SECONDS: Final = server.GRACE_SECONDS + server.CLOSE_SECONDS + 5
-"""Seconds that workers have to end: their own time limits, a last report, and two seconds more."""
+"""Seconds that workers have to end: their own time limits, three for a last report, and two more."""
 HOW: Final = ("exit", "signal", "hung")
 _HINT: Final = "No worker process serves yet, or one hangs; the supervisor's log lines say which."
 _ROOT: Final = Path(__file__).parents[1]
@@ -62,11 +64,11 @@ class Worker:
     def __init__(self, process: asyncio.subprocess.Process, client: httpx2.AsyncClient) -> None:
         self.process = process
         self.serves = False
-        """Whether the worker has reported once, so that it accepts requests."""
+        """Whether the worker has reported at least once. A worker that has reported accepts requests."""
         self.silent = 0
         """Beats since the last report, or since the start."""
         self.hung = self.renewed = False
-        """Whether the supervisor ended the worker, because it hung or because the settings are read again."""
+        """Why the supervisor ended the worker: it hung, or the settings are read again."""
         self.counted: Counted = []
         self._client = client
 
@@ -100,7 +102,7 @@ class Worker:
         return [Result(*check) for check in report["checks"]]
 
     def hangs(self) -> bool:
-        """Returns whether the worker served before, and sends no reports now."""
+        """Returns True if the worker has served and now sends no reports."""
         # keeps: a silent worker fails /livez
         return self.serves and self.silent >= SILENT_BEATS
 
@@ -135,11 +137,12 @@ class Supervisor:
             self._metrics.known("worker_deaths_total", (how,))
 
     def alive(self) -> bool:
-        """Returns whether no worker hangs. A starting worker is left out, because the others accept its connections."""
+        """Returns True if no worker hangs. A starting worker does not count: the others accept all connections."""
         return not any(worker.hangs() for worker in self._workers.values())
 
     async def run(self) -> list[Result]:
-        """Returns each check, passed if it passes in every serving worker, and a check that all workers answer."""
+        """Returns the result of each check, and of one more: `workers`, which passes if all workers answer. A check
+        passes if it passes in every worker that serves."""
         serving = [worker for worker in self._workers.values() if worker.serves and not worker.hangs()]
         reports = await asyncio.gather(*(worker.report(checks=True) for worker in serving))
         found = {"draining": Result("draining", not self.signals.draining, DRAINING)}
@@ -230,7 +233,8 @@ class Supervisor:
         """Request a report of each worker once per second, and end a worker that hangs."""
         while True:
             workers = list(self._workers.items())
-            # One beat is one turn of this loop, so that a worker does not count as hung when the whole machine stops.
+            # Beats are turns of this loop. While the whole machine stops, this loop stops too, and no worker counts as
+            # hung.
             await asyncio.gather(asyncio.sleep(BEAT_SECONDS), *(worker.report() for _, worker in workers))
             for number, worker in workers:
                 worker.silent += 1
@@ -274,7 +278,7 @@ async def supervise(settings: Settings) -> None:
 
 
 def _reload(supervisor: Supervisor, group: asyncio.TaskGroup) -> None:
-    """Replace the workers, unless the settings would be refused."""
+    """Replace the workers, unless the new settings are refused."""
     try:
         read_settings(os.environ, command="serve")
     except SettingsRefused as refused:

@@ -1,4 +1,4 @@
-"""The store and Facebook for an operator's command, which also writes an entry to the shop's audit log."""
+"""The store and the calls of Facebook for the commands of operators. A command also writes to the shop's audit log."""
 
 import asyncio
 import os
@@ -44,7 +44,7 @@ class Tools:
 
 
 def check_store() -> None:
-    """Check that the setting that every command needs to reach the store is set.
+    """Check that REDIS_URL is set, which every command needs to reach the store.
 
     Raises:
         SettingMissing: REDIS_URL is not set.
@@ -55,7 +55,7 @@ def check_store() -> None:
 def with_tools(work: Callable[[Tools], Awaitable[None]], *, replay: bool = True) -> None:
     """Do the work, which records its actions itself (`Tools.record`).
 
-    If there is a purge journal and `replay` is true, purges that Redis has lost are repeated first.
+    If there is a purge journal and `replay` is true, the purges that Redis has lost are repeated before the work.
     """
     settings = read_settings(os.environ, command="tool")
 

@@ -1,5 +1,5 @@
-"""The choice of a command's target: Redis, or a running service. Commands with this choice have the same two
-options."""
+"""The choice of a command's target: Redis, or a running service. Each command with this choice has the options --url
+and --token."""
 
 import asyncio
 import sys
@@ -41,7 +41,7 @@ class Where:
         asyncio.run(there())
 
     def check(self) -> None:
-        """Check that the settings that the command needs are set. Call this before the command asks the user."""
+        """Check that the needed settings are set. Call this before the command asks the user for confirmation."""
         if self._service() is None:
             check_store()
 

@@ -1,4 +1,4 @@
-"""Makes the services from the settings, without I/O. They are opened in order and closed in reverse order."""
+"""Makes the services from the settings, without I/O, and opens and closes them."""
 
 import asyncio
 import secrets
@@ -53,7 +53,7 @@ log = structlog.get_logger()
 
 
 class Services:
-    """All services, connected to each other. Made from the settings. Opens nothing and uses nothing global.
+    """All services, connected to each other. Making them from the settings opens nothing and uses nothing global.
 
     Raises:
         SettingMissing: a secret or Redis is not set. `serve` refuses such settings earlier.
@@ -151,7 +151,7 @@ class Services:
 
 
 def make_checks(store: Store, state: ServerState, writer: Writer, tasks: Tasks) -> Checks:
-    """Returns the checks of /readyz. Only a problem that makes every delivery fail or unsafe fails readiness."""
+    """Returns the checks of /readyz. A process is unready only if every delivery fails or may be lost."""
     checks = Checks(count=store.metrics.check)
     add = partial(checks.add, timeout=REDIS_CHECK_SECONDS)
     inform = partial(add, gates=False)
@@ -178,7 +178,7 @@ def make_tokens(settings: Settings) -> Tokens:
     """Returns the object that verifies and makes tokens.
 
     Raises:
-        SettingMissing: both TOKEN_KEYS and TOKEN_JWKS are not set.
+        SettingMissing: neither TOKEN_KEYS nor TOKEN_JWKS is set.
     """
     needed(settings.token_keys or settings.token_jwks, "TOKEN_KEYS")
     jwks = orjson.loads(settings.token_jwks) if settings.token_jwks else None

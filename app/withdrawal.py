@@ -1,7 +1,7 @@
 """Handles the requests of a person who removes the app, or who wants the data from their account deleted.
 
-The person is a shop's owner, who logged in and connected Pages, and not a customer. The request is about the Pages
-whose tokens this person granted before the request. A repeated request does not end tokens that were granted later.
+The person is not a customer but the owner of a shop, who logged in and connected Pages. The request is about the Pages
+whose tokens this person granted before the request. If the request is repeated, tokens that were granted later stay.
 """
 
 import hmac
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 class Withdrawal:
     """Carries out Facebook's callbacks. Every method raises kind unavailable if the store is unavailable. Facebook may
-    then repeat the callback. Finished steps stay finished.
+    then repeat the callback. Steps that are done are not undone.
     """
 
     def __init__(
@@ -55,7 +55,8 @@ class Withdrawal:
         self._key = key
 
     async def deauthorize(self, request: SignedRequest, client: str, now_ms: int) -> int:
-        """Stop all calls with the tokens, and purge a shop without another connection. Returns the number of Pages."""
+        """Stop all calls with the person's tokens. Purge each shop that has no other usable Page. Returns the number of
+        Pages."""
         pages = await self._pages_of(request, now_ms)
         for page, shop in pages.items():
             await self._recorder.record(shop, Access("deauthorize", FACEBOOK, client, page))
@@ -69,8 +70,8 @@ class Withdrawal:
         return len(pages)
 
     async def delete(self, request: SignedRequest, text: str, client: str, now_ms: int) -> tuple[str, int | None]:
-        """Delete the person's data. Returns the code under which the request can be looked up, and the number of Pages
-        that were disconnected. The number is None if the request is done already. `text` is the unchanged request.
+        """Delete the person's data. Returns the code for the status page of the request, and the number of Pages that
+        were disconnected. The number is None if an equal request was done before. `text` is the unchanged request.
         Equal requests have equal codes.
         """
         code = self._code(text)
@@ -87,8 +88,8 @@ class Withdrawal:
         return code, len(pages)
 
     async def find(self, code: str) -> Deletion | None:
-        """Returns the status of a deletion; None for a code that the service did not give, or that is older than 90
-        days."""
+        """Returns the status of a deletion; None if the service did not make this code, or made it more than 90 days
+        ago."""
         if not code.isascii() or not code.isalnum() or len(code) != _CODE_LETTERS:
             return None
         return await self._deletions.find(code)
@@ -104,7 +105,8 @@ class Withdrawal:
 
     @staticmethod
     def _left(shop: Shop, withdrawn: Iterable[PageId]) -> bool:
-        """Returns whether another Page still has a live token, or was connected for webhooks only."""
+        """Returns whether a Page of the shop that is not withdrawn has a live token or is connected for webhooks
+        only."""
         without = set(withdrawn)
         return any(page.status != "reconnect" for page in shop.pages if page.id not in without)
 

@@ -1,7 +1,8 @@
 """One of several worker processes: serves the public port, and reports to its supervisor on request.
 
-app/supervisor.py starts it as `python -m app.worker PORT FILE`. FILE is an open listening socket on loopback. On this
-socket, `GET /report` returns the counts of this process. With `?checks=1` it returns the results of its checks too.
+app/supervisor.py starts it as `python -m app.worker PORT FILE`. FILE is the file descriptor of a listening socket on
+loopback. On this socket, `GET /report` returns the counts of this process, and with `?checks=1` also the results of its
+checks.
 """
 
 import asyncio
@@ -33,7 +34,8 @@ from ops.totals import count
 from ops.tracing_switch import hooks
 
 LAST_REPORT_SECONDS: Final = 3.0
-"""Seconds in which the supervisor can ask a last time after the last answer. The supervisor asks once per second."""
+"""Seconds after the last answer to a caller in which the supervisor can request a last report. It requests one per
+second."""
 
 
 def main(port: int, file: int) -> None:

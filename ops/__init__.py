@@ -1,1 +1,1 @@
-"""How the service is run: settings, logs, metrics, health, background tasks."""
+"""The parts for operating the service: settings, logs, metrics, health, background tasks."""

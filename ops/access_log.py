@@ -1,7 +1,7 @@
 """Counts requests for `/webhook` and writes their log lines, once per event-loop iteration.
 
 Deliveries are the most frequent requests. So the constant part of a line is redacted and rendered once for each caller.
-The rest of the line holds only numbers and slugs from closed lists, which need no redaction.
+The other part of the line has only numbers, slugs from closed lists and our request id, which need no redaction.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from ops.metrics import Metrics, known_method
 PATH: Final = "/webhook"
 _LONGEST_AGENT: Final = 200
 _CALLERS: Final = 1024
-"""Callers whose part of the line is cached. Facebook has a few dozen."""
+"""Callers for whom the constant part of the line is cached. Facebook calls from a few dozen addresses."""
 
 _STATUSES: Final = {
     200: "accepted",
@@ -35,15 +35,15 @@ DELIVERY_OUTCOMES: Final = (*_STATUSES.values(), "failed")
 
 
 def new_request_id() -> str:
-    """Returns 16 hexadecimal digits, by which a line can be found. The id is not a secret, so simple random numbers are
-    enough.
+    """Returns 16 hexadecimal digits, with which an operator can find the log line. The id is not a secret, so simple
+    random numbers are enough.
     """
     return f"{random.getrandbits(64):016x}"
 
 
 @dataclass(slots=True)
 class LogEntry:
-    """An answered request. `reason` is the slug of its error. The last two fields belong to a delivery."""
+    """An answered request. `reason` is the slug of its error. Only deliveries have `body_bytes` and `outcomes`."""
 
     method: str
     status: int
@@ -57,7 +57,7 @@ class LogEntry:
 
 
 class AccessLog:
-    """Collects the entries of one event-loop iteration. `write` takes lines without line ends."""
+    """Collects the entries of one event-loop iteration. `write` gets lines without line ends."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""Pure: the findings of `page-inbox doctor` about the settings: refused, weak, or missing but needed.
+"""Pure: the findings of `page-inbox doctor` about settings that are refused, weak, or missing but needed.
 
-A value that `serve` would refuse is reported with the same sentence. The other settings are still examined.
+If `serve` would refuse a value, the finding has the sentence of `serve`. The other settings are still examined.
 """
 
 from base64 import b64decode
@@ -21,10 +21,10 @@ _WANTED: Final = (
     ("PUBLIC_URL", "/openapi.json does not contain the API's address, and the handshake cannot be tried from outside.",
      "Set it to the address that Facebook and the shops use."),
 )  # fmt: skip
-"""Settings that are not needed for a start, each with the features that need it."""
+"""Settings that are not needed for a start. For each: the consequence if it is missing, and a remedy."""
 
 _LISTENING: Final = ("HOST", "PORT", "OPS_PORT")
-"""The doctor does not listen, so a problem with these settings is only reported."""
+"""The doctor does not listen on a port. So it reports problems with these settings, but does not use their values."""
 
 _PASSWORD_BYTES: Final = 16
 
@@ -51,7 +51,7 @@ def examine_settings(environ: Mapping[str, str], read_file: Callable[[str], str]
 
 
 def _weak(settings: Settings) -> Iterator[Finding]:
-    """Yields at least one finding for each setting that holds secrets, weak or not."""
+    """Yields at least one finding for each setting with a secret: that the secret is weak, or that it is not."""
     remedies = {
         "FACEBOOK_APP_SECRET": "Take the app secret from the app's dashboard.",
         "FACEBOOK_VERIFY_TOKEN": "Set what `openssl rand -hex 32` prints, here and in the app's dashboard.",

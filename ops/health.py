@@ -11,16 +11,16 @@ from dataclasses import dataclass
 import structlog
 
 Check = Callable[[], Awaitable[object]]
-"""Passes if it returns anything but False, and fails if it raises."""
+"""Fails if it returns False, raises or takes too long. Otherwise it passes."""
 
 Count = Callable[[str, bool], None]
-"""Called after each check with its name and whether it passed."""
+"""Called after each check with the name of the check, and whether it passed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a check ended, in a form that an answer may show. A failed check that does not gate leaves the process
-    ready.
+    """How a check ended, in a form that an answer may show. If `gates` is False, the process stays ready when the check
+    fails.
     """
 
     name: str
@@ -36,13 +36,13 @@ class Checks:
         self._count = count
         self._checks: dict[str, tuple[Check, str, float, bool]] = {}
         self._failing: dict[str, str] = {}
-        """Maps a check's name to the class of its last failure."""
+        """For each check that fails now, the class of its last error."""
         self._log = structlog.get_logger()
 
     def add(self, name: str, check: Check, hint: str, timeout: float = 1.0, *, gates: bool = True) -> None:
-        """Register a check. `timeout` is in seconds, and a check that takes longer fails. Without `gates`, the process
-        stays ready when the check fails. Use this for a failure that affects only some callers, because an unready
-        process affects all.
+        """Register a check. A check that takes longer than `timeout` seconds fails. If `gates` is False, the process
+        stays ready when the check fails. Use this for a failure that affects only some callers. An unready process gets
+        no requests, which would affect all callers.
 
         Raises ValueError if the name is taken.
         """
@@ -63,7 +63,7 @@ class Checks:
         except asyncio.CancelledError as cancelled:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                raise  # the caller left, or something inside the check was cancelled
+                raise  # this task was cancelled, and not something inside the check
             error = cancelled
         except Exception as raised:  # noqa: BLE001 - any failure of a check is a result
             error = raised
@@ -83,4 +83,4 @@ class Checks:
 
 
 class CheckFailed(Exception):
-    """A check failed without a reason."""
+    """The error of a check that returned False."""

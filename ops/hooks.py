@@ -1,6 +1,6 @@
 """The parts of the service that tracing replaces: the metrics, the request ids, the layer around the application.
 
-Without tracing the plain parts are used, so tracing that is off needs no time (docs/adr/0018-tracing.md).
+If tracing is off, the plain parts are used, so that tracing takes no time (docs/adr/0018-tracing.md).
 """
 
 from collections.abc import Callable

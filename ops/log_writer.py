@@ -1,4 +1,4 @@
-"""Writes log lines, and never waits for their reader.
+"""Writes log lines, and never waits for the program that reads them.
 
 Lines wait in a buffer. At the end of each event-loop iteration, as many lines are written as the pipe accepts. If the
 reader stops, lines can be lost, but no request fails: when the buffer is full, new lines are dropped and counted.
@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from typing import BinaryIO, Final
 
 BUFFER_BYTES: Final = 256 * 1024
-"""Bytes of lines that wait for a slow reader of standard output. A busy second has two million bytes."""
+"""Bytes of lines that can wait for a slow reader of standard output. A busy process writes two million in a second."""
 RETRY_SECONDS: Final = 0.005
-"""Seconds until the next try after the pipe was full. A pipe holds 64 KiB, so 13 MB a second are possible."""
+"""Seconds until the next try if the pipe was full. A pipe holds 64 KiB, so 13 MB can be written per second."""
 CLOSE_SECONDS: Final = 1.0
 """Seconds that a slow reader has to take the last lines when the process ends."""
 
@@ -97,7 +97,7 @@ class LineWriter:
                 self._size += len(line)
 
     def close(self) -> None:
-        """Write the remaining lines, unless the reader is too slow."""
+        """Write the remaining lines. If the reader is too slow, some lines are not written."""
         self.flush(CLOSE_SECONDS)
 
     def _piece(self) -> tuple[bytes, int]:

@@ -1,9 +1,10 @@
-"""Log lines: one JSON object per line, in UTC, redacted, written once per event-loop iteration.
+"""Makes log lines. A line is one redacted JSON object with a time in UTC. Lines are written once per event-loop
+iteration.
 
-A line holds no control character that a terminal or a log viewer would obey. Such characters are escaped.
+Control characters that a terminal or a log viewer would obey are escaped.
 
-The command line calls `configure` once, before anything is logged. Modules use `log = structlog.get_logger()` and
-`log.info("slug", key=value)`. ops/redact.py lists the keys that pass.
+The command line calls `configure` once, before the first line is logged. Modules use `log = structlog.get_logger()` and
+`log.info("slug", key=value)`. ops/redact.py lists the keys whose values pass.
 """
 
 import atexit
@@ -25,21 +26,21 @@ from ops.log_writer import LineWriter
 from ops.redact import redact
 
 _LIBRARIES_FROM = logging.WARNING
-"""The lowest level for records of libraries, for every LOG_LEVEL. At `debug` some libraries log whole requests with
-headers.
+"""The lowest level for records of libraries, also if LOG_LEVEL is lower. At `debug` some libraries log whole requests
+with headers.
 """
 
 _SERVER = "uvicorn.error"
-"""The logger with a lower level, for the server's start and stop. Despite its name, it logs everything except requests.
+"""uvicorn's logger for everything except requests. It may log from level `info` on, for the server's start and stop.
 """
 
 _DETAIL = 300
-"""Characters that are kept of the first line of a library's message. asyncio puts `repr(exception)` in the second
-line.
+"""Characters of a library's message that are logged, from its first line only. asyncio puts `repr(exception)` in the
+second line.
 """
 
 _OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Characters that JSON leaves unescaped and that a terminal or a viewer obeys: DEL, C1 controls, ends of lines, and the
+"""Characters that JSON does not escape but a terminal or a viewer obeys: DEL, C1 controls, line separators, and the
 characters that change the direction of text. JSON itself escapes C0 controls.
 """
 
@@ -87,12 +88,12 @@ def _lost_line(lines: int) -> bytes:
 _stamp = _Stamp()
 _writer = LineWriter(io.BytesIO())
 _PROCESSORS: list[structlog.typing.Processor] = [_stamp, _described, redact, _rendered]
-"""One list and one writer for the whole process. Loggers cache both at their first line. Because the objects stay the
-same, a later `configure` or `structlog.testing.capture_logs` still reaches the loggers.
+"""One list and one writer for the whole process. A logger remembers both at its first line. So they are never replaced,
+and a later `configure` or `structlog.testing.capture_logs` changes these same objects.
 """
 
 write: Callable[[Sequence[bytes]], None] = _writer.extend
-"""Writes rendered lines without structlog, in a fifth of its time. The lines have no line ends."""
+"""Writes rendered lines without structlog, which would take five times as long. The lines have no line ends."""
 
 atexit.register(_writer.close)
 
@@ -129,7 +130,7 @@ def enabled(level: str) -> bool:
 
 
 def render(event: MutableMapping[str, Any]) -> bytes:
-    """Returns an event, redacted, as a JSON object. This changes the mapping."""
+    """Returns an event as a redacted JSON object. The function changes the mapping."""
     return _rendered(None, "info", redact(None, "info", event))
 
 

@@ -1,4 +1,4 @@
-"""The number of tasks of the event loop, for a scrape. If tasks leak, this number only grows."""
+"""Reports the number of tasks of the event loop. If tasks never end, this number grows with every scrape."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Pure: counters, gauges and histograms as plain numbers.
 
-One event loop counts and scrapes, so no lock is needed. An increment takes 0.1 microseconds. It takes 0.4 in
-prometheus_client, and 1.0 in its multiprocess mode. A webhook makes several increments
+One event loop counts and scrapes, so no lock is needed. An increment takes 0.1 µs. It would take 0.4 µs with
+prometheus_client, and 1.0 µs with its multiprocess mode. A delivery makes several increments
 (docs/adr/0020-worker-processes.md). The interpreter copies a dict in one step, so a scrape from another thread is safe.
 """
 
@@ -16,7 +16,7 @@ Labels = tuple[str, ...]
 OTHER = "other"
 """Replaces each new label value once a meter has too many series."""
 _MOST_SERIES = 1000
-"""Series of one meter. Label values come from closed sets. If one does not, memory still stays bounded."""
+"""The largest number of series of a meter. It bounds the memory if a label's values do not come from a closed set."""
 
 
 class Counter:
@@ -28,7 +28,7 @@ class Counter:
         self._values: dict[Labels, float] = {}
 
     def add(self, amount: float = 1, labels: Labels = ()) -> None:
-        """Count `amount` more. An amount of 0 shows the series before anything happened."""
+        """Count `amount` more. With an amount of 0, the series exists before anything is counted."""
         try:
             self._values[labels] += amount
         except KeyError:
@@ -59,14 +59,15 @@ class Gauge:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """The contents of a histogram: how many values are up to each bound, infinity last, and the sum of all values."""
+    """The contents of a histogram: for each bound the number of values up to it, and the sum of all values. The last
+    bound is infinity."""
 
     buckets: tuple[tuple[float, int], ...]
     sum: float
 
 
 class Histogram:
-    """Counts the values between `bounds`. The bounds rise, and a value equal to a bound counts below it."""
+    """Counts the values between `bounds`, which rise. A value that is equal to a bound counts as below the bound."""
 
     __slots__ = ("_bounds", "_counts")
 
@@ -87,7 +88,7 @@ class Histogram:
             counts[-1] += value
 
     def prepare(self, labels: Labels = ()) -> list[float]:
-        """Show the series before anything happened."""
+        """Make the series exist before a value is observed."""
         return self._counts.setdefault(labels, [0] * (len(self._bounds) + 2))
 
     def series(self) -> list[tuple[Labels, Distribution]]:

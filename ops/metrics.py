@@ -1,7 +1,7 @@
-"""Every metric, in one table, on a registry that is passed in.
+"""Has the table of all metrics, and counts them. The caller passes the registry.
 
-Labels come from closed sets only: outcomes, kinds, route templates, methods, status codes, but never an id. The numbers
-are plain numbers (ops/meters.py) of one process. prometheus_client only formats them for a scrape.
+The values of labels come from closed sets: outcomes, kinds, route templates, methods, status codes. No label is an id.
+The numbers are plain numbers (ops/meters.py) of one process. prometheus_client only formats them for a scrape.
 """
 
 import math
@@ -37,8 +37,8 @@ _SWEEP = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0)
 
 
 Across = Literal["sum", "max", "min"]
-"""How the gauges of several worker processes are combined (ops/totals.py): `sum` if each process has its own share;
-`max` or `min` if all report the same number, or if the worst number counts.
+"""How the gauges of several worker processes are combined (ops/totals.py). `sum`: each process has a part of the whole.
+`max` or `min`: all processes report the same number, or only the worst number is of interest.
 """
 
 
@@ -150,7 +150,7 @@ METRICS: tuple[Metric, ...] = (
 
 
 class Metrics:
-    """Counts what happens. Its methods are the only way to count. Callers pass label values in their scraped form."""
+    """Counts what happens. All code counts with these methods, and passes label values in the form that is scraped."""
 
     def __init__(self, registry: CollectorRegistry, version: str = "unknown") -> None:
         self._counters = {row.name: Counter() for row in METRICS if row.type == "counter"}
@@ -172,7 +172,7 @@ class Metrics:
         registry.register(self)
 
     def known(self, name: str, labels: tuple[str, ...]) -> None:
-        """Show a series before anything happened, so that its rate begins at zero. `name` has no prefix."""
+        """Make a series exist before anything is counted, so that it begins at zero. `name` has no prefix."""
         if name in self._counters:
             self._counters[name].add(0, labels)
         elif name in self._gauges:
@@ -219,7 +219,7 @@ class Metrics:
         self._histograms["sweep_seconds"].observe((), seconds)
 
     def purge(self, what: str) -> None:
-        """A shop, page, conversation or message is to be purged."""
+        """A purge of a shop, Page, customer, conversation or message has begun."""
         self._counters["purges_total"].add(1, (what,))
 
     def purged(self, messages: int) -> None:
@@ -253,7 +253,7 @@ class Metrics:
         self._gauges["check_ok"].set(ok, (name,))
 
     def task_crash(self, task: str, n: int = 1) -> None:
-        """A background task crashed. With `n` 0 the task is shown at start."""
+        """A background task crashed. At the start of the task `n` is 0, so that its series exists."""
         self._counters["task_crashes_total"].add(n, (task,))
 
     def workers(self, workers: int) -> None:
@@ -265,13 +265,13 @@ class Metrics:
         self._counters["worker_deaths_total"].add(1, (how,))
 
     def request(self, route: str, method: str, status: int, *seconds: float) -> None:
-        """A request was answered, or several with the same labels. `route` is the template, never the path."""
+        """One or more requests with the same labels were answered. `route` is the template, never the path."""
         method = known_method(method)
         self._requests.add(len(seconds), (route, method, str(status)))
         self._request_seconds.observe((route, method), *seconds)
 
     def dropped(self, reason: str) -> None:
-        """A connection was closed by the service."""
+        """The service closed a connection, or refused a request because too many run."""
         self._counters["connections_dropped_total"].add(1, (reason,))
 
     def viewers(self, viewers: int) -> None:
@@ -287,7 +287,7 @@ class Metrics:
         self._counters["streams_ended_total"].add(1, (reason,))
 
     def stream_lag(self, seconds: float) -> None:
-        """Seconds between storing a message and sending it to a viewer."""
+        """A message or a change was sent to a waiting viewer this many seconds after it was stored."""
         self._histograms["stream_lag_seconds"].observe((), seconds)
 
     def audit(self, outcome: str) -> None:
@@ -295,7 +295,7 @@ class Metrics:
         self._counters["audit_entries_total"].add(1, (outcome,))
 
     def callback(self, callback: str, outcome: str) -> None:
-        """Facebook reports that a person removes the app or wants deletion."""
+        """A callback in which Facebook reports that a person removes the app or wants deletion had this outcome."""
         self._counters["callbacks_total"].add(1, (callback, outcome))
 
     def live_notice(self, outcome: str, n: int = 1) -> None:
@@ -330,7 +330,7 @@ class Metrics:
         self._gauges["pages"].set(pages, (status,))
 
     def pages_token_expiring(self, within: str, pages: int) -> None:
-        """This many Pages have a token that ends within `1d` or `14d`."""
+        """This many Pages have a token that ends within the period `within`, `1d` or `14d`."""
         self._gauges["pages_token_expiring"].set(pages, (within,))
 
     def subscription_restored(self) -> None:
@@ -354,7 +354,7 @@ class Metrics:
         self._gauges["unhealed_conversations"].set(conversations)
 
     def describe(self) -> Iterator[Family]:
-        """Yields the metrics without numbers. The registry needs them to refuse a name that is taken twice."""
+        """Yields the metrics without numbers. From them the registry sees whether two metrics have the same name."""
         return map(_family, METRICS)
 
     def collect(self) -> Iterator[Family]:
@@ -379,7 +379,7 @@ class Metrics:
 
 
 def known_method(method: str) -> str:
-    """Returns a method of HTTP, and `other` for any other word that a client sends as its method."""
+    """Returns a known method of HTTP unchanged, and `other` for any other word that a client sends as the method."""
     return method if method in _METHODS else OTHER
 
 

@@ -1,6 +1,6 @@
-"""One canonical log line, one request id and one time measurement for every request of the Starlette part.
+"""Gives every request that Starlette handles one log line, one request id and one measurement of its time.
 
-The service makes the id itself. An id from outside could put text into the log, or be the same for two requests. The
+The service makes the id itself. An id from a caller could bring text into the log, or be the same for two requests. The
 line has the route's template, never the path or the query.
 """
 
@@ -21,7 +21,7 @@ CLIENT_GONE = 499
 """The status that is logged when the client left, or the server stopped, before an answer began."""
 
 _AGENT = 200
-"""Characters kept of a user agent."""
+"""Characters of a user agent that are logged."""
 
 
 class RequestLog:
@@ -86,7 +86,7 @@ class RequestLog:
 
 
 def _line(scope: Scope, state: dict[str, Any], status: int, seconds: float) -> dict[str, Any]:
-    """Returns the fields of the line. A handler's fields never replace the line's own."""
+    """Returns the fields of the line. A field of a handler never replaces a field that this function makes."""
     route = scope.get("route")
     template = state.get("route") or getattr(route, "path_format", None) or getattr(route, "path", None)
     client = scope.get("client")

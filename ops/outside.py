@@ -1,7 +1,7 @@
-"""Checks the public address as Facebook sees it: the webhook's handshake, and no operators' routes.
+"""Checks the public address as Facebook sees it: the handshake must work, and no route for operators may be reachable.
 
-The check can be "from outside" only as far as this machine allows. It resolves and calls the address like any caller,
-through every proxy before the service. An address that works from here may still be closed to Facebook.
+This machine resolves and calls the address like any caller, through every proxy before the service. But it is not
+outside its own network. So an address that works from here may still be closed to Facebook.
 https://developers.facebook.com/docs/graph-api/webhooks/getting-started#verification-requests
 """
 
@@ -24,13 +24,13 @@ TRY_SECONDS: Final = 5.0
 """Seconds that Facebook waits for a webhook."""
 
 _MOST_BYTES: Final = 65_536
-"""The largest number of bytes that are read. A challenge has a few dozen bytes. For /metrics the beginning is
+"""Bytes of an answer after which reading stops. A challenge has a few dozen bytes. Of /metrics the beginning is
 enough."""
 
 _OURS: Final = b"page_inbox_"
 
 NewWord = Callable[[], str]
-"""Returns a random word of letters and digits, another one at each call."""
+"""Returns a random word of letters and digits. Each call returns a new word."""
 
 
 class _Unanswered(Exception):
@@ -75,7 +75,7 @@ def _this_machine(public_url: str) -> bool:
 
 
 def _address(public_url: str) -> Finding:
-    """Returns whether Facebook would accept the address."""
+    """Returns a finding that says whether Facebook would accept the address."""
     parts = urlsplit(public_url)
     host = parts.hostname or ""
     if not _everybodys(host):
@@ -116,7 +116,7 @@ async def _handshake(client: httpx2.AsyncClient, public_url: str, verify_token: 
 
 
 def _wrong(status: int) -> Finding:
-    """The finding for an answer that is not the right one."""
+    """Returns the finding for a wrong answer."""
     sentence, remedy = f"The webhook answers {status} instead of the challenge.", "Does PUBLIC_URL lead to the service?"
     if 300 <= status < 400:
         remedy = "Facebook follows no redirect: set PUBLIC_URL to the final address, here and in the app's dashboard."

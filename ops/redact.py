@@ -1,10 +1,10 @@
 """Pure: the last processor of every log line. It removes content, secrets and personal data.
 
 Only harmless values pass. Under a key of SAFE_KEYS (our ids and counts) a plain value passes unchanged. Under a key of
-TEXT_KEYS a text passes without the parts that look like a token, a digest, a query or a telephone number. Values made
-by ops/traces.py and by the settings' summary pass whole. Under any other key only short numbers pass. So a careless
-`log.info("stored", message=event)` prints three stars and not a customer's words. Add a new key here and in
-docs/logging.md, or its value stays masked.
+TEXT_KEYS a text passes without the parts that look like a token, a digest, a query or a telephone number. Under a key
+of ADDRESS_KEYS only an IP address passes. Values made by ops/traces.py and by the settings' summary pass unchanged.
+Under any other key only short numbers pass. So a careless `log.info("stored", message=event)` prints three stars and
+not a customer's words. The value of a new key is masked until the key is added here and in docs/logging.md.
 """
 
 import re
@@ -22,12 +22,12 @@ SAFE_KEYS = frozenset({
     "duration_ms", "body_bytes", "wait_seconds", "events", "messages", "stored",
     "edge", "field", "limit", "code", "subcode", "trace", "tries", "token_reason",
 })  # fmt: skip
-"""Keys whose texts and numbers pass unchanged. Ids are digits too, and must stay readable. Message ids, PSIDs and
-conversation ids are not among them, because no log line may keep a trace of a purged message.
+"""Keys whose texts and numbers pass unchanged. The id of a Page looks like a telephone number, but must stay readable.
+The ids of messages, customers and conversations are masked, because no log line may keep a trace of a purged message.
 """
 
 ADDRESS_KEYS = frozenset({"client"})
-"""Keys under which only an IP address passes: a caller can send any text as its address."""
+"""Keys under which only an IP address passes, because a caller can send any text as its address."""
 
 TEXT_KEYS = frozenset({"detail", "hint", "subject", "user_agent"})
 """Keys of free text. The text is searched for secrets and numbers."""
@@ -36,10 +36,10 @@ MADE_KEYS = frozenset({"where", "inside", "caused_by", "settings"})
 """Keys of values that are made for the log: by ops/traces.py, and by Settings.summary."""
 
 _LONGEST_TEXT = 1000
-"""Characters of a free text that are searched and passed on."""
+"""Characters of a free text that are searched and logged."""
 
 _TOO_LONG = 10_000_000
-"""Numbers from here on have eight digits and may be a telephone number or a person's id."""
+"""From this number on, numbers have eight or more digits and may be a telephone number or a person's id."""
 
 _MARKS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("?", re.compile(r"(?<=\?)[^\s\"'?]*=[^\s\"']*")),  # a query string
@@ -56,7 +56,8 @@ _MARKS: tuple[tuple[str, re.Pattern[str]], ...] = (
     # too. Khmer has no spaces between words, so the pattern requires no word boundary on the two sides.
     ("", re.compile(r"[+(]{0,2}\d(?:[\s.()/·–\u200b-\u200d\u2060\ufeff-]{0,3}\d){7,}")),
 )
-"""The patterns to mask. A pattern is tried only if its first string occurs, in any case, which is ten times faster."""
+"""The patterns to mask. A pattern is tried only if the text contains the string before it, in upper or lower case. This
+is ten times faster than trying all patterns."""
 
 _LONGEST_ADDRESS = 64
 """Characters of a text that may be an IP address. Longer texts would fill the cache of `_is_address`."""
@@ -65,8 +66,8 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Removes everything that must not be logged, and returns the event. The event is changed in place. The signature
-    is a structlog processor's.
+    """Masks everything in the event that must not be logged, and returns the same event. structlog requires this
+    signature of a processor.
     """
     for key, value in event.items():
         kind = type(value)
@@ -74,7 +75,7 @@ def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mu
             if kind not in _PLAIN:
                 event[key] = MASK
         elif key == "event":
-            # Our own events are slugs, which need no search. A library's event may be any text.
+            # An event of this service is a slug, which is not searched. An event of a library can be any text.
             if kind is not str:
                 event[key] = MASK
             elif not (value.isascii() and value.isidentifier() and value.islower()):

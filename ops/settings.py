@@ -1,7 +1,7 @@
 """All settings, in one table, and one frozen value made from the environment.
 
 Every setting NAME may also be given as NAME_FILE, the path of a mounted secret. Nothing is read at import. All missing,
-weak or malformed settings are reported together, so one start shows every problem.
+weak or malformed settings are reported together, so that the operator can correct them before the next start.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ class Settings:
     command: Command
     app_id: str | None
     app_secrets: tuple[Secret, ...]
-    """Each secret verifies webhooks. The first one signs proofs."""
+    """Each secret verifies webhooks. The first secret signs the proofs in calls of Graph."""
     verify_token: Secret | None
     redis_url: Secret | None
     wait_replicas: int
@@ -42,7 +42,7 @@ class Settings:
     message_ttl: int
     """Seconds for which a message is kept after it was received."""
     token_keys: tuple[Secret, ...]
-    """HS256 keys. The first signs, all verify."""
+    """HS256 keys. The first key signs tokens, and every key verifies them."""
     token_jwks: str | None
     """The JSON of a public JWK set."""
     public_url: str | None
@@ -59,7 +59,7 @@ class Settings:
     connect_without_proof: str
     """`backend` or `shop`: which tokens may connect a Page without the Page's own token."""
     seal_keys: tuple[Secret, ...]
-    """32 bytes each, in base64. The first encrypts, all decrypt."""
+    """Keys of 32 bytes, in base64. The first key encrypts, and every key decrypts."""
     graph_url: str
     """Without a slash at its end."""
     graph_version: str
@@ -69,7 +69,7 @@ class Settings:
     """A directory."""
     max_body_bytes: int
     drain_seconds: int
-    """Seconds between SIGTERM and the end of service, in which the process is unready but still serves."""
+    """Seconds after SIGTERM in which the process is unready but still answers requests."""
 
     def summary(self) -> dict[str, str]:
         """Returns the effective settings by name, in a form for the log. Secrets are only `set` or `not set`."""
@@ -78,8 +78,8 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of the table: name, field of Settings, a sentence for people, parser, and default as text ("" is no
-    default).
+    """One row of the table: the setting's name, its field of Settings, a sentence for people, the parser, and the
+    default as text. A `default` of "" means that there is none.
     """
 
     name: str
@@ -170,10 +170,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("PURGE_JOURNAL", "purge_journal", "A directory, not on Redis' disk, in which each purge is written, "
             "encrypted, before it is answered. At a start, and when Redis comes back with older data, the service "
             "repeats the purges that Redis has lost, before it answers a request.", values.directory),
-    # Facebook states no maximum for Pages. For WhatsApp, on the same system, it states 3 MB for a delivery. If this
-    # size is counted before JSON's escaping, a character of one byte can become six (`\u0001`): 18 MB. This is also the
-    # size of 1,000 updates, the most in one delivery, of 18 KB each: texts of 3,000 Khmer characters. Facebook repeats
-    # a refused body until it unsubscribes the Page, so a smaller value loses messages.
+    # Facebook states no maximum for Pages. For WhatsApp, on the same system, it states 3 MB for a delivery. Perhaps it
+    # counts before JSON's escaping, which can make six bytes of one (`\u0001`): 18 MB. A delivery has at most 1,000
+    # updates, and 18 MB also hold 1,000 updates of 18 KB, each with 3,000 Khmer characters. Facebook repeats a refused
+    # body until it unsubscribes the Page, so a smaller value loses messages.
     Setting("MAX_BODY_BYTES", "max_body_bytes", "The largest accepted webhook body, in bytes. The default is the "
             "most that Facebook can send: 3 MB, six times as long after escaping. A smaller value loses messages.",
             values.whole(1024, 64 * 1024 * 1024, "bytes"), default=str(18 * 1024 * 1024)),
@@ -181,8 +181,8 @@ SETTINGS: tuple[Setting, ...] = (
 
 
 class SettingsRefused(ValueError):
-    """What must be fixed before a start. `problems` are (setting, sentence) pairs. The error holds no value of any
-    setting.
+    """Raised when settings must be corrected before a start. `problems` are (setting, sentence) pairs. The error holds
+    no value of any setting.
     """
 
     def __init__(self, problems: list[tuple[str, str]]) -> None:
@@ -199,9 +199,9 @@ def read_text(path: str) -> str:
 def read_settings(
     environ: Mapping[str, str], *, command: Command, read_file: Callable[[str], str] = read_text
 ) -> Settings:
-    """Returns the settings in `environ` and in the files that it names.
+    """Returns the settings in `environ` and in the files whose paths are in `environ`.
 
-    Raises SettingsRefused with every problem found.
+    Raises SettingsRefused with all problems.
     """
     found: dict[str, Any] = {}
     problems: list[tuple[str, str]] = []
@@ -252,7 +252,7 @@ def _read(path: str, read_file: Callable[[str], str]) -> str:
 
 
 def _between(found: Mapping[str, Any], command: Command, malformed: set[str]) -> list[tuple[str, str]]:
-    """Returns the problems between settings that are each correct alone."""
+    """Returns the problems of settings that are correct alone but not together."""
     problems = []
     tokens = found["token_keys"] or found["token_jwks"] or "TOKEN_JWKS" in malformed
     if command == "serve" and not tokens:

@@ -1,7 +1,7 @@
 """Pure: checks whether a secret is hard to guess.
 
 The setting's parser refuses short secrets and the usual placeholders (`ops/values.py`). This module finds secrets that
-pass there but were typed by a person. Secrets that a machine generated pass, except for one in a million.
+the parser accepts but a person has made up. Of a million secrets that a machine generated, it reports about one.
 """
 
 import re
@@ -20,15 +20,15 @@ _WORDS = re.compile(
 
 _LONG = 32
 _LEAST_DIFFERENT = 8
-"""The minimum number of different bytes among 32 or more. Random hexadecimal digits have fewer in one of thirty million
-cases.
+"""The minimum number of different bytes in a secret of 32 or more bytes. One of thirty million random secrets of
+hexadecimal digits has fewer.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Weakness:
-    """The weakness of a secret, as the end of a sentence that begins with the secret's name. It repeats nothing of the
-    secret.
+    """The weakness of a secret. `sentence` is the end of a sentence that begins with the name of the setting. It shows
+    no part of the secret.
     """
 
     level: Level
@@ -36,7 +36,7 @@ class Weakness:
 
 
 def weakness(secret: Secret, raw: bytes | None = None) -> Weakness | None:
-    """Returns the weakness of a secret, or None if there is none. `raw` are the bytes of a secret that is encoded."""
+    """Returns the weakness of a secret, or None. If the secret is encoded, `raw` has the decoded bytes."""
     found = secret.reveal_bytes() if raw is None else raw
     if _repeats(found):
         return Weakness("fail", "repeats the same bytes")
@@ -50,5 +50,5 @@ def weakness(secret: Secret, raw: bytes | None = None) -> Weakness | None:
 
 
 def _repeats(found: bytes) -> bool:
-    """Returns whether a part of at most half the length, repeated, makes the whole value."""
+    """Returns whether a part of at most half the length makes the value when it is repeated, perhaps cut at the end."""
     return any(found == (found[:size] * len(found))[: len(found)] for size in range(1, len(found) // 2 + 1))

@@ -8,17 +8,17 @@ import structlog
 
 Run = Callable[[], Awaitable[object]]
 OnCrash = Callable[[str, int], None]
-"""Gets the name of a task and how often it crashed recently: 0 at its start."""
+"""Called with the name of a task and the number of new crashes: 0 when the task is started, 1 at each crash."""
 
 FIRST_WAIT = 0.5
-"""Seconds before the first restart. Each next wait is twice as long."""
+"""Seconds before the first restart. Each wait is twice as long as the wait before it, at most LONGEST_WAIT."""
 LONGEST_WAIT = 30.0
 STEADY = 60.0
-"""Seconds without a crash after which a task counts as healthy. Then the waits start again from the first."""
+"""Seconds without a crash after which a task counts as healthy. After its next crash, the wait is FIRST_WAIT again."""
 
 
 class Tasks:
-    """The tasks of one process, by name. Clock (monotonic, in seconds) and sleep are passed in."""
+    """The tasks of one process, by name. `clock` is monotonic and in seconds."""
 
     def __init__(
         self,
@@ -51,8 +51,8 @@ class Tasks:
         return list(self._waiting)
 
     async def close(self, grace: float) -> None:
-        """Cancel every task. All tasks together have `grace` seconds to finish. Remaining tasks are cancelled again and
-        named in the log.
+        """Cancel every task. All tasks together have `grace` seconds to end. Tasks that run longer are cancelled again,
+        and the log names them.
         """
         tasks = list(self._running.values())
         for task in reversed(tasks):
@@ -91,6 +91,6 @@ class Tasks:
 
 
 def _is_cancelled() -> bool:
-    """Returns whether this task itself was cancelled, and not a task that it awaits."""
+    """Returns True if this task itself was cancelled, and False if only a task that it awaits was cancelled."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -1,9 +1,9 @@
 """Adds up what several processes have counted, for one scrape.
 
-Counters and histograms are added. A gauge of which each process has a share (messages in its queue) is added too. A
-gauge that every process reads from the store (messages kept) is taken once: the largest or the smallest value. The
-multiprocess mode of prometheus_client is not used: it needs a writable folder, and its increment takes nine times as
-long.
+Counters and histograms are added. If each process has a part of the whole in a gauge (messages in its queue), the gauge
+is added too. If every process reads a gauge from the store (stored messages), only the largest or the smallest value is
+used. The multiprocess mode of prometheus_client is not used, because it needs a writable folder, and its increment
+takes about ten times as long as ours (docs/adr/0020-worker-processes.md).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,7 +35,7 @@ def count(registry: MetricRegistry) -> Counted:
 
 
 def lasting(counted: Counted) -> Counted:
-    """Returns the part that stays true after the process has ended: everything except gauges."""
+    """Returns the metrics that are still true after the process has ended: counters and histograms."""
     return [metric for metric in counted if metric[2] in _LASTING]
 
 

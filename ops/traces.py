@@ -7,7 +7,7 @@ from pathlib import PurePath
 from types import TracebackType
 
 _FRAMES = 20
-"""Innermost places that are kept of each exception."""
+"""The largest number of places in the description of an exception. The innermost places are described."""
 _CAUSES = 4
 """Causes of an exception that are described."""
 _INSIDE = 10
@@ -15,8 +15,9 @@ _INSIDE = 10
 
 
 def describe(error: BaseException) -> dict[str, object]:
-    """Returns `error` (class) and `where` (file:line:function, outermost first). If present, also `reason` (the slug of
-    our own errors), `inside` (classes of a group's members) and `caused_by` (the causes, nearest first).
+    """Returns `error` (the class) and `where` (places as file:line:function, outermost first). An error of this service
+    also has `reason`, its slug. A group has `inside`, the classes of its members. An error with causes has
+    `caused_by`, the nearest cause first.
     """
     described = _one(error)
     causes: list[dict[str, object]] = []
@@ -61,5 +62,5 @@ def _name(error: BaseException) -> str:
 
 
 def _short(filename: str) -> str:
-    """Returns the last two parts of a path. They identify the file and say nothing about the machine."""
+    """Returns the last two parts of a path. They show which file it is, and nothing about the machine."""
     return "/".join(PurePath(filename).parts[-2:])

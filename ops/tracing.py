@@ -1,8 +1,8 @@
 """Spans of OpenTelemetry: deliveries, requests of the API, stored batches, calls of Graph.
 
 This module is loaded only if tracing is on. A span has the same label values as the metrics, and the request's id.
-Label values come from closed sets, so no span holds a text, token, address or customer. Exceptions are described by
-class and places. Names follow https://opentelemetry.io/docs/specs/semconv/http/http-spans/ where it defines one.
+Label values come from closed sets, so no span holds a text, a token, an address or the id of a customer. Exceptions are
+described by class and places. If https://opentelemetry.io/docs/specs/semconv/http/http-spans/ has a name, it is used.
 """
 
 import threading
@@ -25,12 +25,12 @@ from ops.metrics import MetricRegistry, Metrics, known_method
 from ops.traces import describe
 
 _CLOSE_SECONDS: Final = 3.0
-"""Seconds in which the last spans can reach the collector. A collector that does not answer must not delay a stop."""
+"""Seconds that the last spans have to reach the collector. A collector that does not answer must not delay a stop."""
 _SERVER_ERROR: Final = 500
 
 
 def to_collector(version: str) -> Hooks:
-    """Returns hooks whose spans are sent to the collector that the environment names, by OTLP over HTTP."""
+    """Returns hooks whose spans are sent by OTLP over HTTP. The address of the collector is in the environment."""
     resource = Resource({"service.name": "page-inbox", "service.version": version})
     return made(BatchSpanProcessor(OTLPSpanExporter()), resource.merge(OTELResourceDetector().detect()))
 
@@ -63,7 +63,7 @@ class Traced:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # `tracestate` is left out, because it can have any text, which would be sent to the collector.
+        # `tracestate` is not used, because its text, which a caller can choose, would be sent to the collector.
         caller = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"), "")
         with self._tracer.start_as_current_span(
             "request",
@@ -82,8 +82,8 @@ class Traced:
 
 
 class TracedMetrics(Metrics):
-    """Counts, and adds the same values to the span of this request, or makes a span for something that has just
-    ended.
+    """Counts like `Metrics`. It also adds the values to the span of this request, or makes a span for work that has
+    just ended.
     """
 
     def __init__(self, tracer: Tracer, registry: MetricRegistry, version: str = "unknown") -> None:
@@ -116,7 +116,7 @@ class TracedMetrics(Metrics):
         self._ended("store batch", 0.0, Context(), {"page_inbox.outcome": reason}, failed=True)
 
     def graph_call(self, edge: str, outcome: str, seconds: float) -> None:
-        """A call of the Graph API ended. The trace is not sent to Facebook."""
+        """A call of the Graph API ended. The id of the trace is not sent to Facebook."""
         super().graph_call(edge, outcome, seconds)
         facts: dict[str, str | int] = {"page_inbox.edge": edge, "page_inbox.outcome": outcome}
         self._ended(f"graph {edge}", seconds, None, facts, kind=SpanKind.CLIENT, failed=outcome != "ok")
@@ -146,15 +146,15 @@ def _traced_request_id() -> str:
 
 
 def _flat(value: object) -> str | list[str]:
-    """Returns a value of `describe` as a text or as texts. Nested descriptions become texts."""
+    """Returns a value of `describe` as a text or a list of texts. For a nested description, the text is its class."""
     if isinstance(value, list):
         return [item if isinstance(item, str) else str(item["error"]) for item in value]
     return str(value)
 
 
 def _close(provider: TracerProvider) -> None:
-    """Send the remaining spans in a thread that the process need not wait for. The library itself would wait half a
-    minute.
+    """Send the remaining spans in a thread. The process can end before this thread. Without the thread, the library
+    would wait half a minute.
     """
     ending = threading.Thread(target=provider.shutdown, daemon=True)
     ending.start()

@@ -14,7 +14,7 @@ log = structlog.get_logger()
 
 
 def asked_for(environ: Mapping[str, str]) -> bool:
-    """Returns whether the standard variables name a collector and do not switch tracing off.
+    """Returns whether OpenTelemetry's standard variables name a collector and do not switch tracing off.
 
     https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
     """

@@ -1,7 +1,7 @@
 """Pure: parsers for the text of a setting. Each parser returns the value, or raises Malformed with a sentence that says
 how to fix the text.
 
-No sentence repeats the refused text, because the text may be a secret that was set under the wrong name.
+The sentence does not contain the refused text, because the text may be a secret that was set under the wrong name.
 """
 
 import base64
@@ -18,7 +18,7 @@ from domain.secret import Secret
 _HOST = re.compile(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?")
 """A host and a port in an origin, as browsers write them: no wildcard, no user."""
 _PLACEHOLDERS = ("changeme", "change-me", "change_me", "replace-me", "replace_me", "replaceme", "your-secret")
-"""Placeholders for a secret in examples on the web."""
+"""Texts that examples on the web have instead of a secret."""
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 _SENTINEL_QUERY = frozenset({"sentinel_username", "sentinel_password"})
@@ -28,7 +28,7 @@ _PRIVATE_PARTS = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
 
 
 SEAL_KEY_BYTES = 32
-"""A full-length AES-256 key. No shorter key is stretched."""
+"""The length of an AES-256 key. A shorter key is refused."""
 
 
 class Malformed(ValueError):
@@ -165,8 +165,8 @@ def graph_version(text: str) -> str:
 
 
 def seal_keys(text: str) -> tuple[Secret, ...]:
-    """Returns keys of exactly 32 bytes as standard base64. The text has base64, standard or URL-safe, separated by
-    commas.
+    """Returns keys of exactly 32 bytes as standard base64. In the text, the keys are separated by commas and in
+    standard or URL-safe base64.
     """
     found = []
     for part in _parts(text):
@@ -181,7 +181,7 @@ def seal_keys(text: str) -> tuple[Secret, ...]:
 
 
 def origins(text: str) -> tuple[str, ...]:
-    """Returns web origins, separated by commas in the text: scheme, host and port only."""
+    """Returns the web origins in a text, separated by commas. An origin has only a scheme, a host and a port."""
     found = []
     for part in _parts(text):
         url = _split(part)
@@ -193,7 +193,7 @@ def origins(text: str) -> tuple[str, ...]:
 
 
 def networks(text: str) -> tuple[str, ...]:
-    """Returns IP addresses and networks, separated by commas in the text."""
+    """Returns the IP addresses and networks in a text, which are separated by commas."""
     found = _parts(text)
     for part in found:
         try:
@@ -211,7 +211,7 @@ def host(text: str) -> str:
 
 
 def is_loopback(text: str) -> bool:
-    """Returns whether a host to listen on is reachable from this machine alone."""
+    """Returns whether a host is this machine itself, so that no other machine can reach a port on it."""
     try:
         return text == "localhost" or ip_address(text).is_loopback
     except ValueError:
