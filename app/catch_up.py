@@ -17,7 +17,7 @@ from graph_client.heartbeat import SPREAD
 from ops.metrics import Metrics
 
 NAMED_PAGES: Final = 100
-"""Largest number of Pages without a token that the log names after one loss. Of further Pages, it has the number."""
+"""The log names at most this number of Pages without a token after one loss. Of more Pages, it has only the number."""
 
 log = structlog.get_logger()
 

@@ -18,7 +18,7 @@ from domain.errors import PageInboxError
 from ops.settings import SettingsRefused
 
 REDIS_SECONDS: Final = 1.0
-"""Time limit for the first examination of Redis. If Redis answers later, the service starts but is not ready."""
+"""Time limit for the first examination of Redis. After it, the service starts, but is not ready until Redis answers."""
 SILENT_SECONDS: Final = 2.0
 """Seconds after SIGHUP in which the previous application still answers on the connections that it has accepted."""
 

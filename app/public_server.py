@@ -53,7 +53,8 @@ def keep_what_is_here() -> None:
 
 
 def stop_serving(server: uvicorn.Server, app: Application) -> None:
-    """Stop the server and end all streams now. The server waits for open requests, and a stream never ends itself."""
+    """Stop the server and end all streams now. The server waits for open requests, and a stream has no end of its
+    own."""
     server.should_exit = True
     # keeps: streams end in order
     app.services.fan_out.end_all("closing")

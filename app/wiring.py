@@ -151,7 +151,8 @@ class Services:
 
 
 def make_checks(store: Store, state: ServerState, writer: Writer, tasks: Tasks) -> Checks:
-    """Returns the checks of /readyz. A process is unready only if every delivery fails or may be lost."""
+    """Returns the checks of /readyz. A check with `gates=False` only informs. If another check fails, deliveries would
+    fail or not be safe, so the process is unready."""
     checks = Checks(count=store.metrics.check)
     add = partial(checks.add, timeout=REDIS_CHECK_SECONDS)
     inform = partial(add, gates=False)

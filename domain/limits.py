@@ -1,6 +1,6 @@
 """The limits of one shop, and the errors that name the reached limit.
 
-Many people have a shop's tokens, and all shops share one Redis and its service. Some limits bound the data that one
+Many people have a shop's tokens, and all shops share one service and one Redis. Some limits bound the data that one
 shop's tokens can add to Redis. The others bound the work and the memory that they can take in a process. Messages have
 no limit here, because Facebook sends them without a token.
 """

@@ -23,7 +23,7 @@ Graph cannot be called until the shop connects the Page with a new token.
 
 
 TOKEN_WARNING_MS: Final = 14 * 24 * 60 * 60 * 1000
-"""Milliseconds before a token's end from which on the shop is warned. An owner may log in at Facebook only after
+"""The shop is warned if its token ends within this number of milliseconds. An owner may not log in at Facebook for
 days."""
 
 
