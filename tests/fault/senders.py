@@ -1,6 +1,7 @@
 """Senders of requests that no correct sender makes, with their own sockets, beside a load of genuine deliveries."""
 
 import asyncio
+import re
 import resource
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -62,6 +63,9 @@ class Sender(asyncio.Protocol):
         return int(self.answer[9:12] or 0)
 
 
+_CONTENT_LENGTH: Final = re.compile(rb"content-length: (\d+)")
+
+
 class Flood(asyncio.Protocol):
     """One connection of a flood: it sends the same request again after each answer. `statuses` counts the answers of
     all connections."""
@@ -71,14 +75,19 @@ class Flood(asyncio.Protocol):
     def __init__(self, request: bytes, statuses: "Counter[int]") -> None:
         self._request = request
         self._statuses = statuses
+        self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self.transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        if data.startswith(b"HTTP/1.1 "):
-            self._statuses[int(data[9:12])] += 1
+        self._received += data
+        head, end, body = self._received.partition(b"\r\n\r\n")
+        length = _CONTENT_LENGTH.search(head)
+        if end and len(body) >= int(length[1] if length else 0):
+            self._received = b""
+            self._statuses[int(head[9:12])] += 1
             self.transport.write(self._request)
 
 
