@@ -16,7 +16,7 @@ from domain.moment import rfc3339
 def audit(shop: str, limit: int) -> None:
     """Show the audit log of a shop.
 
-    Each access has an entry with its caller. The newest entry is first.
+    The log has one entry for each access to the shop's data. The entry names the caller. The newest entry is first.
 
     \b
     Example:   page-inbox audit --shop sokha

@@ -1,4 +1,7 @@
-"""The signals of a serving process: SIGTERM and similar signals stop it in order, SIGHUP reads the settings again."""
+"""The signals of a serving process: SIGTERM and similar signals stop it, SIGHUP reads the settings again.
+
+`app/process.py` has the order of a stop.
+"""
 
 import asyncio
 import signal

@@ -7,11 +7,11 @@ from pathlib import PurePath
 from types import TracebackType
 
 _FRAMES = 20
-"""The largest number of places in the description of an exception. The innermost places are described."""
+"""The largest number of places in a description. If there are more, only the innermost ones are described."""
 _CAUSES = 4
-"""Causes of an exception that are described."""
+"""The largest number of causes in a description."""
 _INSIDE = 10
-"""Members of a group that are described."""
+"""The largest number of members of an exception group in a description."""
 
 
 def describe(error: BaseException) -> dict[str, object]:
