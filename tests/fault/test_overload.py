@@ -63,9 +63,9 @@ async def test_deliveries_above_the_capacity_are_refused_at_once(
             found = await asyncio.to_thread(shop.ids)
     # 408: on a busy machine a body of this sender may take too long.
     assert load.statuses.keys() <= ({200, 503} if FULL else {200, 408, 503})
-    assert min(refused) < 500, "a refused delivery has waited first"
     if FULL:  # on a busy machine a delivery may wait longer for the processor than for the store
         assert reasons["not_in_time"] == 0, "a delivery waited in vain"
+        assert min(refused) < 500, "a refused delivery has waited first"
     else:
         assert reasons["not_in_time"] < reasons["queue_full"], reasons
     assert grown < 160 * MIB
