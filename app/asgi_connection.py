@@ -14,7 +14,7 @@ from app.framing import declared_bytes
 from ops.access_log import PATH
 
 OTHER_BODY_BYTES: Final = 64 * 1024
-"""No handler accepts so many bytes. The handler of a longer request starts before the request is complete. It refuses
+"""No handler accepts a larger body. The handler of a longer request starts before the request is complete. It refuses
 the request."""
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 """Methods whose body no handler reads. The body is dropped when it arrives."""

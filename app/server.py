@@ -130,7 +130,7 @@ def raise_open_files() -> None:
 
 
 def accepting(listening: socket.socket) -> list[socket.socket]:
-    """Returns ACCEPTED_EACH_TURN copies of a socket. A server with them accepts so many connections per iteration."""
+    """Returns ACCEPTED_EACH_TURN copies of a socket. The server accepts one connection of each copy in an iteration."""
     return [listening.dup() for _ in range(ACCEPTED_EACH_TURN)]
 
 

@@ -11,13 +11,13 @@ export function filters(app) {
   const { state } = app;
   const pages = [...new Set([...state.inbox.conversations.values()].map((one) => one.page_id))].sort();
   /** Returns a handler that changes a filter and shows the new list from its beginning. */
-  const anew = (change) => (value) => {
+  const withNewList = (change) => (value) => {
     app.rowWindow.toBeginning();
     change(value);
     app.changed();
   };
   const chip = (picture, words, on, change) =>
-    button(app, picture, t(words), anew(change), { class: "chip-button", "aria-pressed": String(on) });
+    button(app, picture, t(words), withNewList(change), { class: "chip-button", "aria-pressed": String(on) });
   return h(
     "div",
     { class: "filters" },
@@ -33,7 +33,7 @@ export function filters(app) {
         "aria-label": t("search"),
         autocomplete: "off",
         "aria-keyshortcuts": "/",
-        oninput: anew((event) => app.serverSearch.type(event.target.value)),
+        oninput: withNewList((event) => app.serverSearch.type(event.target.value)),
         onkeydown: (event) => {
           if (event.key === "Enter" && !event.isComposing && state.search) app.serverSearch.words();
         },
@@ -48,7 +48,7 @@ export function filters(app) {
         t("direction"),
         DIRECTIONS.map((one) => [one, t(`direction.${one || "all"}`)]),
         state.direction,
-        anew((one) => (state.direction = one)),
+        withNewList((one) => (state.direction = one)),
       ),
       chip("check", "mark.open", state.notDone, () => (state.notDone = !state.notDone)),
       chip("clock", "tonight", app.serverSearch.isTonight(), app.serverSearch.tonight),
@@ -56,14 +56,14 @@ export function filters(app) {
         t("has"),
         HAS.map((one) => [one, t(`has.${one || "any"}`)]),
         state.searched?.query.has ?? "",
-        anew(app.serverSearch.has),
+        withNewList(app.serverSearch.has),
       ),
       pages.length > 1 &&
         choice(
           t("page"),
           [["", t("page.all")], ...pages.map((one) => [one, app.pageName(one)])],
           state.page,
-          anew((one) => (state.page = one)),
+          withNewList((one) => (state.page = one)),
         ),
     ),
   );

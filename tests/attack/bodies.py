@@ -3,8 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 
 from tests.attack.target import MIB, Target, attack
 
@@ -15,27 +14,18 @@ HELD_BYTES = [*[65_000] * 262, *[30_000] * 4, *[10_000] * 4, *[3_000] * 4, *[1_0
 """Bytes that each connection holds. The last ones fill the part of the service's limit that the large ones leave."""
 
 
-@contextmanager
-def closed_on_error(connection: socket.socket) -> Iterator[None]:
-    """Closes the connection if the code inside fails."""
-    try:
-        yield
-    except BaseException:
-        connection.close()
-        raise
-
-
 @attack("forged bodies of 18 MiB, unfinished or whole, stay in memory", limit=MOST_GROWTH, unit="MiB of growth")
 async def bodies(target: Target) -> float:
-    """Returns twenty bodies that end before their last byte, and ten whole bodies. Five of the whole ones keep their
-    connection open."""
+    """Send twenty bodies that end before their last byte, and ten whole bodies. Five of the whole ones keep their
+    connection open. Returns the growth of the service's memory."""
 
     def send(body: bytes, wait: bool) -> socket.socket:
-        connection = socket.create_connection(target.address, timeout=30)
-        with closed_on_error(connection):
+        with ExitStack() as on_error:
+            connection = on_error.enter_context(socket.create_connection(target.address, timeout=30))
             connection.sendall(HEAD + body)
             if wait:
                 connection.recv(1000)
+            on_error.pop_all()
         return connection
 
     before = target.resident_mib()
@@ -62,8 +52,8 @@ async def behind_unread_answers(target: Target) -> float:
     """Each connection asks for a large page, reads nothing of it, and sends a request with a body behind it."""
 
     def hold(number: int, size: int) -> socket.socket:
-        connection = socket.socket()
-        with closed_on_error(connection):
+        with ExitStack() as on_error:
+            connection = on_error.enter_context(socket.socket())
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
             connection.settimeout(5)
@@ -73,6 +63,7 @@ async def behind_unread_answers(target: Target) -> float:
             time.sleep(0.02)
             length = b"Content-Length: %d\r\n\r\n" % size
             connection.sendall(b"POST /v1/x HTTP/1.1\r\n" + own + length + bytes(size))
+            on_error.pop_all()
         return connection
 
     def deliver(number: int) -> bool:
